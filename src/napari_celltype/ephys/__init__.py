@@ -1,0 +1,1 @@
+"""Numbers from a recording: stimuli, spikes, windows, features."""

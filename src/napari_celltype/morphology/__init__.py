@@ -1,0 +1,1 @@
+"""Numbers and edits of a neuron."""

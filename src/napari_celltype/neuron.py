@@ -1,0 +1,172 @@
+"""A reconstructed neuron in memory: parallel arrays, the defects found in its file, and the file's own text.
+
+Lengths are micrometres. Readers in :mod:`napari_celltype.io` build these objects; :mod:`napari_celltype.morphology`
+returns new ones and never changes one in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import tree
+
+__all__ = ["Defect", "Neuron", "Severity", "SwcText"]
+
+Severity = Literal["note", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """Something unusual or wrong in a reconstruction file.
+
+    ``severity`` is ``"error"`` where saving or predicting would be wrong until it is mended (a cycle), ``"warning"``
+    where a person should look (a duplicate id, a line that could not be read), ``"note"`` where it is harmless.
+    ``line`` counts from 1; None where no single line is meant.
+    """
+
+    code: str
+    line: int | None
+    node_ids: tuple[int, ...]
+    message: str
+    severity: Severity
+
+
+@dataclass(frozen=True, eq=False)
+class SwcText:
+    """An SWC file's bytes and the values read from them, so that untouched lines are written back as they were.
+
+    ``line_of_row`` gives the line (from 1) of each row read; the arrays hold what those lines said,
+    with ``parent_ids`` as written in the file.
+    """
+
+    raw: bytes = field(repr=False)
+    line_of_row: tree.IntArray = field(repr=False)
+    ids: tree.IntArray = field(repr=False)
+    types: tree.IntArray = field(repr=False)
+    xyz_um: NDArray[np.float64] = field(repr=False)
+    radii_um: NDArray[np.float64] = field(repr=False)
+    parent_ids: tree.IntArray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Neuron:
+    """A reconstruction as parallel arrays, one row a node.
+
+    Parameters
+    ----------
+    ids, types
+        Node numbers as in the file, and structure types (1 soma, 2 axon, 3 basal, 4 apical, others kept as they are).
+    xyz_um, radii_um
+        Positions, shape (n, 3), and radii in micrometres. A value that could not be read is NaN and has a defect.
+    parents
+        Row of each node's parent, -1 at a root. Not ids: rows.
+    defects
+        What is unusual or wrong in the file, worst first.
+    text, source_rows
+        The file's own text, and for each row the row of that text it came from (-1 for a new node).
+    """
+
+    ids: tree.IntArray = field(repr=False)
+    types: tree.IntArray = field(repr=False)
+    xyz_um: NDArray[np.float64] = field(repr=False)
+    radii_um: NDArray[np.float64] = field(repr=False)
+    parents: tree.IntArray = field(repr=False)
+    defects: list[Defect] = field(default_factory=list, repr=False)
+    path: Path | None = None
+    name: str = ""
+    text: SwcText | None = field(default=None, repr=False)
+    source_rows: tree.IntArray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        for what, dtype, shape in _COLUMNS:
+            value: NDArray[Any] = np.asarray(getattr(self, what), dtype=dtype)
+            if value.shape != (n, *shape):
+                raise ValueError(f"{what} has shape {value.shape}, expected {(n, *shape)}")
+            value = value.copy() if value.flags.writeable else value
+            value.flags.writeable = False
+            object.__setattr__(self, what, value)
+        if n and (self.parents.max() >= n or self.parents.min() < -1):
+            raise ValueError("parents must be rows of this neuron, or -1 at a root")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        xyz_um: ArrayLike,
+        parents: ArrayLike,
+        *,
+        types: ArrayLike | None = None,
+        radii_um: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+        name: str = "",
+    ) -> Neuron:
+        """Build a neuron from arrays; ids count from 1 and nodes are basal dendrite of radius 0.5 um unless given."""
+        xyz = np.asarray(xyz_um, dtype=np.float64).reshape(-1, 3)
+        n = len(xyz)
+        return cls(
+            ids=np.arange(1, n + 1) if ids is None else np.asarray(ids),
+            types=np.full(n, 3) if types is None else np.asarray(types),
+            xyz_um=xyz,
+            radii_um=np.full(n, 0.5) if radii_um is None else np.asarray(radii_um),
+            parents=np.asarray(parents),
+            name=name,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def replace(self, **changes: Any) -> Neuron:
+        """Return a copy with some fields changed, the others shared."""
+        return replace(self, **changes)
+
+    @cached_property
+    def order(self) -> tree.IntArray:
+        """Rows with every parent before its children. Needs a neuron without cycles."""
+        return tree.topological_order(self.parents)
+
+    @cached_property
+    def n_children(self) -> tree.IntArray:
+        """Number of children of each node."""
+        return tree.child_counts(self.parents)
+
+    @cached_property
+    def parent_ids(self) -> tree.IntArray:
+        """Id of each node's parent, -1 at a root."""
+        return np.where(self.parents >= 0, self.ids[self.parents], -1)
+
+    @cached_property
+    def has_cycle(self) -> bool:
+        """Whether some nodes reach no root; such a neuron can be shown but not saved, measured or classified."""
+        return bool(tree.on_or_under_cycle(self.parents).any())
+
+    @property
+    def roots(self) -> tree.IntArray:
+        """Rows without a parent."""
+        return np.flatnonzero(self.parents < 0)
+
+    def rows_of(self, node_ids: ArrayLike) -> tree.IntArray:
+        """First row of each node id; KeyError names an id that is not there."""
+        wanted = np.atleast_1d(np.asarray(node_ids, dtype=np.int64))
+        by_id = np.argsort(self.ids, kind="stable")
+        place = np.searchsorted(self.ids, wanted, sorter=by_id)
+        found = place < len(self.ids)
+        rows = by_id[np.where(found, place, 0)]
+        missing = wanted[~found | (self.ids[rows] != wanted)] if len(self.ids) else wanted
+        if missing.size:
+            raise KeyError(f"no node has id {int(missing[0])}")
+        return rows
+
+
+_COLUMNS: tuple[tuple[str, type, tuple[int, ...]], ...] = (
+    ("ids", np.int64, ()),
+    ("types", np.int64, ()),
+    ("xyz_um", np.float64, (3,)),
+    ("radii_um", np.float64, ()),
+    ("parents", np.int64, ()),
+)

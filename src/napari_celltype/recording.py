@@ -1,0 +1,231 @@
+"""A recording in memory: what is known of it at once, and sweeps that are read when asked for.
+
+Readers in :mod:`napari_celltype.io` build these objects; everything later in the flow only uses them.
+Inside, values are SI (V, A, s); accessors carry their unit in their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Clamp", "FloatArray", "Recording", "SampleReader", "StimulusNote", "Sweep"]
+
+FloatArray = NDArray[np.float64]
+Clamp = Literal["current", "voltage", "unknown"]
+
+SampleReader = Callable[[int, int], FloatArray]
+"""Reads samples ``start`` to ``stop`` (half open, already clipped to the sweep) in V or A, and only those."""
+
+
+@dataclass(frozen=True)
+class StimulusNote:
+    """What the file itself says of a sweep's stimulus, unjudged (judging it is :mod:`napari_celltype.ephys`'s work).
+
+    ``onset_s``, ``duration_s`` and ``amplitude_a`` are filled only where the file states them.
+    """
+
+    name: str = ""
+    description: str = ""
+    onset_s: float | None = None
+    duration_s: float | None = None
+    amplitude_a: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """One stretch of one electrode's signal; samples are read from the file when asked for.
+
+    Parameters
+    ----------
+    index
+        Position in ``Recording.sweeps``.
+    number
+        The sweep's own number in the file (several electrodes share one).
+    rate_hz, n_stored
+        Sampling rate, and samples the file holds for this sweep.
+    clamp, clamp_reason
+        The mode, and in words why we believe so. A guess says that it is one.
+    read_voltage, read_current
+        Readers of V and A, or None where the file has no such signal and none can be rebuilt.
+    start_s
+        When the sweep began, in seconds since the recording's start.
+    """
+
+    index: int
+    number: int
+    rate_hz: float
+    n_stored: int
+    read_voltage: SampleReader | None = field(repr=False, default=None)
+    read_current: SampleReader | None = field(repr=False, default=None)
+    clamp: Clamp = "unknown"
+    clamp_reason: str = ""
+    start_s: float = 0.0
+    electrode: str = ""
+    stimulus: StimulusNote = StimulusNote()
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def stored_duration_s(self) -> float:
+        """Seconds of signal the file holds, blank tail included."""
+        return self.n_stored / self.rate_hz
+
+    @cached_property
+    def n_samples(self) -> int:
+        """Samples that were really recorded: a tail of NaN, or of zeros after a jump, is left out."""
+        reader = self.read_voltage if self.read_voltage is not None else self.read_current
+        return self.n_stored if reader is None else recorded_length(reader, self.n_stored, self.rate_hz)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of signal really recorded."""
+        return self.n_samples / self.rate_hz
+
+    @property
+    def tail_problem(self) -> str | None:
+        """A sentence about a blank tail that was left out, or None."""
+        missing = self.n_stored - self.n_samples
+        if missing == 0:
+            return None
+        return (
+            f"Sweep {self.number}{f' ({self.electrode})' if self.electrode else ''}: the last "
+            f"{missing / self.rate_hz:.4g} s are blank (NaN or zero) and were left out; "
+            f"{self.duration_s:.4g} s were recorded."
+        )
+
+    def voltage_v(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
+        """Membrane or command potential in V; NaN where the file holds none."""
+        start, stop = self.sample_range(start_s, stop_s)
+        if self.read_voltage is None:
+            return np.full(stop - start, np.nan)
+        return self.read_voltage(start, stop)
+
+    def voltage_mv(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
+        """Membrane or command potential in mV; NaN where the file holds none."""
+        return self.voltage_v(start_s, stop_s) * 1e3
+
+    def current_a(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray | None:
+        """Injected or measured current in A, or None where the file holds none."""
+        if self.read_current is None:
+            return None
+        return self.read_current(*self.sample_range(start_s, stop_s))
+
+    def current_pa(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray | None:
+        """Injected or measured current in pA, or None where the file holds none."""
+        current = self.current_a(start_s, stop_s)
+        return None if current is None else current * 1e12
+
+    def time_s(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
+        """Time of each sample in seconds since this sweep began."""
+        start, stop = self.sample_range(start_s, stop_s)
+        return np.arange(start, stop) / self.rate_hz
+
+    def sample_range(self, start_s: float | None = None, stop_s: float | None = None) -> tuple[int, int]:
+        """Samples ``start`` to ``stop`` for a window in seconds, clipped to what was recorded."""
+        start = 0 if start_s is None else round(start_s * self.rate_hz)
+        stop = self.n_samples if stop_s is None else round(stop_s * self.rate_hz)
+        start = min(max(start, 0), self.n_samples)
+        return start, min(max(stop, start), self.n_samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A patch-clamp recording: its sweeps, and what is doubtful about it in plain words.
+
+    Parameters
+    ----------
+    path, format
+        Where it came from and what it turned out to be, for example ``"ABF 2"``.
+    sweeps
+        All sweeps in the order of acquisition; with several electrodes, one entry per sweep and electrode.
+    notes
+        What the reader noticed: repairs, guesses and disagreements, one sentence each.
+    metadata
+        Facts the file states about itself (session start, device, protocol), for display and provenance.
+    """
+
+    path: Path
+    format: str
+    sweeps: Sequence[Sweep]
+    notes: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.path.name
+
+    @property
+    def rate_hz(self) -> float:
+        """The sampling rate most samples were taken at (a note says so where rates differ)."""
+        samples: dict[float, int] = {}
+        for sweep in self.sweeps:
+            samples[sweep.rate_hz] = samples.get(sweep.rate_hz, 0) + sweep.n_stored
+        return max(samples, key=lambda rate: (samples[rate], rate)) if samples else float("nan")
+
+    @property
+    def electrodes(self) -> list[str]:
+        """Names of the electrodes, in order of first appearance."""
+        return list(dict.fromkeys(sweep.electrode for sweep in self.sweeps))
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Everything doubtful about this recording, one plain sentence each; empty if nothing is.
+
+        Blank tails are looked for the first time this is read, which touches the end of every sweep.
+        """
+        tails = [text for sweep in self.sweeps if (text := sweep.tail_problem)]
+        return [*self.notes, *tails]
+
+
+_TAIL_BLOCK = 4096
+_TAIL_MIN_S = 1e-3
+_TAIL_MIN_SAMPLES = 10
+
+
+def recorded_length(read: SampleReader, n_stored: int, rate_hz: float) -> int:
+    """Samples before a blank tail, reading backwards only as far as the tail reaches.
+
+    A tail is a run of NaN, or of exact zeros that begins with a jump no ordinary sample step explains
+    (acquisition programs fill the rest of an aborted sweep with zeros; a signal may honestly rest at zero).
+    A sweep that is blank from its first sample keeps its length: there is nothing to tell a tail from.
+    """
+    if n_stored == 0:
+        return 0
+    last = read(n_stored - 1, n_stored)[0]
+    if not (np.isnan(last) or last == 0.0):
+        return n_stored
+    is_blank: Callable[[FloatArray], NDArray[np.bool_]] = np.isnan if np.isnan(last) else _is_zero
+    stop = n_stored
+    while stop > 0:
+        start = max(0, stop - _TAIL_BLOCK)
+        filled = np.flatnonzero(~is_blank(read(start, stop)))
+        if filled.size:
+            length = start + int(filled[-1]) + 1
+            break
+        stop = start
+    else:
+        return n_stored
+    if np.isnan(last):
+        return length
+    long_enough = n_stored - length >= max(_TAIL_MIN_SAMPLES, _TAIL_MIN_S * rate_hz)
+    return length if long_enough and _jumps_to_zero(read(max(0, length - 200), length)) else n_stored
+
+
+def _is_zero(values: FloatArray) -> NDArray[np.bool_]:
+    return values == 0.0
+
+
+def _jumps_to_zero(before: FloatArray) -> bool:
+    steps = np.abs(np.diff(before))
+    steps = steps[np.isfinite(steps)]
+    usual = float(np.median(steps)) if steps.size else 0.0
+    # 1 mV, or 1 pA where the signal is a current: below that a return to rest is indistinguishable from a stop
+    floor = 1e-3 if np.nanmax(np.abs(before), initial=0.0) > 1e-6 else 1e-12
+    return abs(float(before[-1])) > max(10.0 * usual, floor)

@@ -1,0 +1,1 @@
+"""The document a person works on, without any toolkit."""
