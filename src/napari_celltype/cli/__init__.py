@@ -1,1 +1,48 @@
-"""The command line."""
+"""The command line: ``napari-celltype COMMAND ...``.
+
+Each command is a module of this package with ``add_parser(commands)``, which adds its parser and sets
+``run=function(arguments) -> exit code``. Results go to stdout, everything else to stderr. Exit codes: 0 done,
+1 some inputs failed (the others are still reported), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from napari_celltype import __version__
+from napari_celltype.errors import CelltypeError
+
+__all__ = ["build_parser", "main"]
+
+COMMANDS = ("info",)
+"""Modules of this package, in the order the help shows them."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="napari-celltype",
+        description="Tell what kind of neuron a recording or a reconstruction shows.",
+    )
+    parser.add_argument("--version", action="version", version=f"napari-celltype {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        import_module(f".{name}", __name__).add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except CelltypeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return code

@@ -1,0 +1,33 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def shared_data_folder() -> Path | None:
+    """Where the real data are, or None: NAPARI_CELLTYPE_DATA, else ``../shared/data`` beside the repository."""
+    given = os.environ.get("NAPARI_CELLTYPE_DATA")
+    folder = Path(given) if given else REPOSITORY.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+SHARED_DATA = shared_data_folder()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; skips the test where it is absent."""
+    if SHARED_DATA is None:
+        pytest.skip("the shared real data are not here (set NAPARI_CELLTYPE_DATA to their folder)")
+    return SHARED_DATA
+
+
+def shared_files(pattern: str) -> list[Path]:
+    """Real files matching a glob, for parametrising; empty without the data."""
+    return [] if SHARED_DATA is None else sorted(SHARED_DATA.glob(pattern))
