@@ -69,7 +69,8 @@ class Neuron:
     defects
         What is unusual or wrong in the file, worst first.
     text, source_rows
-        The file's own text, and for each row the row of that text it came from (-1 for a new node).
+        The file's own text, and for each row the row of that text it came from (-1 for a new node). :meth:`take` and
+        :meth:`append` keep them right; :meth:`replace` of values leaves them as they are, which is right too.
     """
 
     ids: tree.IntArray = field(repr=False)
@@ -92,6 +93,8 @@ class Neuron:
             value = value.copy() if value.flags.writeable else value
             value.flags.writeable = False
             object.__setattr__(self, what, value)
+        if self.source_rows is not None and len(self.source_rows) != n:
+            raise ValueError(f"source_rows has length {len(self.source_rows)}, expected {n}; use take or append")
         if n and (self.parents.max() >= n or self.parents.min() < -1):
             raise ValueError("parents must be rows of this neuron, or -1 at a root")
 
@@ -124,6 +127,76 @@ class Neuron:
     def replace(self, **changes: Any) -> Neuron:
         """Return a copy with some fields changed, the others shared."""
         return replace(self, **changes)
+
+    def take(self, rows: ArrayLike) -> Neuron:
+        """Return the neuron made of the given rows, in the given order; the file's text stays attached to them.
+
+        Parameters
+        ----------
+        rows
+            Distinct rows, or a mask with one True or False a row.
+
+        Notes
+        -----
+        A node whose parent is not among ``rows`` becomes a root: nothing is joined to a grandparent unasked.
+        ``defects`` are kept, since they tell about the file and not about this selection.
+        """
+        chosen: NDArray[Any] = np.asarray(rows)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64).reshape(-1)
+        n = len(self)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= n or np.bincount(chosen).max() > 1):
+            raise ValueError("rows must be distinct rows of this neuron")
+        place = np.full(n + 1, -1, dtype=np.int64)
+        place[chosen] = np.arange(len(chosen))
+        return self.replace(
+            ids=self.ids[chosen],
+            types=self.types[chosen],
+            xyz_um=self.xyz_um[chosen],
+            radii_um=self.radii_um[chosen],
+            parents=place[self.parents[chosen]],
+            source_rows=None if self.source_rows is None else self.source_rows[chosen],
+        )
+
+    def append(
+        self,
+        xyz_um: ArrayLike,
+        parents: ArrayLike,
+        *,
+        types: ArrayLike | None = None,
+        radii_um: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+    ) -> Neuron:
+        """Return the neuron with new nodes after its own; what is not given is taken from each new node's parent.
+
+        Parameters
+        ----------
+        xyz_um, types, radii_um, ids
+            Of the new nodes. Ids count on from the highest in use unless given; a new root without type or radius
+            becomes a basal dendrite of radius 0.5 um.
+        parents
+            Row of each new node's parent: an old row, ``len(neuron) + k`` for the k-th new node, or -1.
+        """
+        new = Neuron.from_arrays(xyz_um, np.full(np.asarray(xyz_um).size // 3, -1))
+        n, n_new = len(self), len(new)
+        all_parents = np.concatenate([self.parents, np.asarray(parents, dtype=np.int64).reshape(-1)])
+        first_id = 1 + int(self.ids.max(initial=0))
+        grown = self.replace(
+            ids=np.concatenate([self.ids, np.arange(first_id, first_id + n_new) if ids is None else np.asarray(ids)]),
+            types=np.concatenate([self.types, new.types if types is None else np.asarray(types)]),
+            xyz_um=np.concatenate([self.xyz_um, new.xyz_um]),
+            radii_um=np.concatenate([self.radii_um, new.radii_um if radii_um is None else np.asarray(radii_um)]),
+            parents=all_parents,
+            source_rows=None if self.source_rows is None else np.append(self.source_rows, np.full(n_new, -1)),
+        )
+        if types is not None and radii_um is not None:
+            return grown
+        heir = tree.nearest_ancestor(all_parents, np.arange(n + n_new) < n)[n:]
+        known = np.where(heir >= 0, heir, np.arange(n, n + n_new))
+        like = np.concatenate([np.arange(n), known])
+        return grown.replace(
+            types=grown.types[like] if types is None else grown.types,
+            radii_um=grown.radii_um[like] if radii_um is None else grown.radii_um,
+        )
 
     @cached_property
     def order(self) -> tree.IntArray:

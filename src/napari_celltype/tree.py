@@ -17,6 +17,7 @@ __all__ = [
     "child_counts",
     "children_table",
     "depths",
+    "nearest_ancestor",
     "on_cycle",
     "on_or_under_cycle",
     "preorder",
@@ -62,6 +63,19 @@ def root_path_sum(values: NDArray[Number], parents: IntArray) -> NDArray[Number]
 def depths(parents: IntArray) -> IntArray:
     """Number of ancestors of each node (0 at a root)."""
     return root_path_sum(np.ones(len(parents), dtype=np.int64), parents) - 1
+
+
+def nearest_ancestor(parents: IntArray, wanted: NDArray[np.bool_]) -> IntArray:
+    """Row of each node's nearest ancestor, itself included, that is ``wanted``; -1 where there is none."""
+    n = len(parents)
+    rows = np.arange(n + 1)
+    stop = np.append(np.asarray(wanted, dtype=bool), True)
+    jump = np.where(stop, rows, _padded(parents))
+    for _ in range(_rounds(n)):
+        if stop[jump].all():
+            break
+        jump = jump[jump]
+    return np.where(stop[jump[:n]] & (jump[:n] < n), jump[:n], -1)
 
 
 def on_or_under_cycle(parents: IntArray) -> NDArray[np.bool_]:
