@@ -44,10 +44,8 @@ docs: $(READY) ## build the documentation, warnings are errors
 docs-pictures: $(READY) ## take the documentation's screenshots anew
 	$(RUN) $(PYTHON) scripts/make_pictures.py
 
-bench: $(READY) ## run the speed comparisons
-	@for script in benchmarks/io.py benchmarks/swc.py benchmarks/morphology.py benchmarks/ephys.py; do \
-	  if [ -f $$script ]; then echo "== $$script"; $(PYTHON) $$script || exit 1; fi; done
-	$(RUN) $(PYTHON) benchmarks/gui.py
+bench: $(READY) validation-env ## run the speed comparisons and write docs/speed.md
+	$(RUN) $(PYTHON) scripts/run_benchmarks.py
 
 package-test: $(READY) ## build wheel and sdist, install the wheel in an empty environment and use it
 	@scripts/check_package.sh "$(PYTHON)"
