@@ -1,1 +1,1 @@
-"""The papers' experiments as recipes."""
+"""The experiments behind the bundled models, as recipes anyone can run again."""

@@ -1,0 +1,74 @@
+"""The recipes by name: what each trains, and the function that does it.
+
+A recipe is ``run(job) -> dict``: it writes model folders and ``report.json`` under ``job.out`` and returns the
+report. To add one, write the function and add its line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from napari_celltype.errors import ModelError
+
+from .job import Job
+
+__all__ = ["RECIPES", "Recipe", "run_recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment.
+
+    Parameters
+    ----------
+    name, about
+        What the command line calls it, and a line for its help.
+    function
+        ``module:function`` below :mod:`napari_celltype.training`.
+    trains
+        Names of the models it writes, each to ``out/<name>``; none for recipes that only measure.
+    """
+
+    name: str
+    about: str
+    function: str
+    trains: tuple[str, ...] = ()
+
+    def run(self, job: Job) -> dict[str, Any]:
+        """Do it."""
+        module, name = self.function.split(":")
+        found: Callable[[Job], dict[str, Any]] = getattr(import_module(module, __package__), name)
+        return found(job)
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("baselines", "SVC, forest, boosting, regression, MLP on the 41 features", ".baselines:run"),
+        Recipe("svc-allen41", "support-vector machine on the 41 features", ".svc:run", ("svc-allen41",)),
+        Recipe("lspin", "the LSPIN we ship: accepts gaps, calibrated", ".lspin:run", ("lspin",)),
+        Recipe("lspin-paper", "LSPIN with the paper's settings", ".lspin_paper:run", ("lspin-paper",)),
+        Recipe("dann", "mouse to human, excitatory or inhibitory", ".dann:run", ("dann", "lr-broad")),
+    )
+}
+
+
+def run_recipe(name: str, job: Job) -> dict[str, Any]:
+    """Run a recipe and write what it reports to ``report.json``.
+
+    Raises
+    ------
+    ModelError
+        If there is no such recipe, or its data are not there.
+    """
+    if name not in RECIPES:
+        raise ModelError(f"there is no recipe named {name!r}", hint=f"Recipes: {', '.join(RECIPES)}.")
+    job.out.mkdir(parents=True, exist_ok=True)
+    report = RECIPES[name].run(job)
+    text = json.dumps({"recipe": name, "seed": job.seed, "quick": job.quick, **report}, indent=1)
+    (job.out / "report.json").write_text(text + "\n", encoding="utf-8")
+    return report
