@@ -49,11 +49,16 @@ def _has_suffix(*suffixes: str) -> Callable[[Path, bytes], bool]:
 
 
 def _hdf5_holding(*names: str) -> Callable[[Path, bytes], bool]:
-    """Recognise an HDF5 file by the objects or attributes at its root."""
+    """Recognise an HDF5 file by the objects or attributes at its root.
+
+    A file called .nwb is claimed whatever it holds, and damaged too, so that its reader can say what is wrong.
+    """
 
     def claims(path: Path, head: bytes) -> bool:
         if not head.startswith(b"\x89HDF\r\n\x1a\n"):
             return False
+        if path.suffix.lower() == ".nwb":
+            return "nwb_version" in names
         import h5py
 
         try:
