@@ -21,7 +21,10 @@ FloatArray = NDArray[np.float64]
 Clamp = Literal["current", "voltage", "unknown"]
 
 SampleReader = Callable[[int, int], FloatArray]
-"""Reads samples ``start`` to ``stop`` (half open, already clipped to the sweep) in V or A, and only those."""
+"""Reads samples ``start`` to ``stop`` (half open, already clipped to the sweep) in V or A, and only those.
+
+The array is the caller's own: accessors scale it in place, so that a window costs its own size and not twice that.
+"""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,18 @@ class Sweep:
         """Seconds of signal the file holds, blank tail included."""
         return self.n_stored / self.rate_hz
 
+    @property
+    def _read_response(self) -> SampleReader | None:
+        """The measured signal; a command may honestly end at zero, so it says nothing about what was recorded."""
+        first, second = self.read_voltage, self.read_current
+        if self.clamp == "voltage":
+            first, second = second, first
+        return first if first is not None else second
+
     @cached_property
     def n_samples(self) -> int:
         """Samples that were really recorded: a tail of NaN, or of zeros after a jump, is left out."""
-        reader = self.read_voltage if self.read_voltage is not None else self.read_current
+        reader = self._read_response
         return self.n_stored if reader is None else recorded_length(reader, self.n_stored, self.rate_hz)
 
     @property
@@ -108,7 +119,9 @@ class Sweep:
 
     def voltage_mv(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
         """Membrane or command potential in mV; NaN where the file holds none."""
-        return self.voltage_v(start_s, stop_s) * 1e3
+        voltage = self.voltage_v(start_s, stop_s)
+        voltage *= 1e3
+        return voltage
 
     def current_a(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray | None:
         """Injected or measured current in A, or None where the file holds none."""
@@ -119,7 +132,9 @@ class Sweep:
     def current_pa(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray | None:
         """Injected or measured current in pA, or None where the file holds none."""
         current = self.current_a(start_s, stop_s)
-        return None if current is None else current * 1e12
+        if current is not None:
+            current *= 1e12
+        return current
 
     def time_s(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
         """Time of each sample in seconds since this sweep began."""
@@ -128,10 +143,10 @@ class Sweep:
 
     def sample_range(self, start_s: float | None = None, stop_s: float | None = None) -> tuple[int, int]:
         """Samples ``start`` to ``stop`` for a window in seconds, clipped to what was recorded."""
-        start = 0 if start_s is None else round(start_s * self.rate_hz)
-        stop = self.n_samples if stop_s is None else round(stop_s * self.rate_hz)
-        start = min(max(start, 0), self.n_samples)
-        return start, min(max(stop, start), self.n_samples)
+        last = self.n_samples
+        start = 0 if start_s is None else round(min(max(start_s * self.rate_hz, 0), last))
+        stop = last if stop_s is None else round(min(max(stop_s * self.rate_hz, 0), last))
+        return start, max(stop, start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,9 +196,12 @@ class Recording:
         Blank tails are looked for the first time this is read, which touches the end of every sweep.
         """
         tails = [text for sweep in self.sweeps if (text := sweep.tail_problem)]
+        if len(tails) > _TAILS_NAMED:
+            tails = [*tails[:_TAILS_NAMED], f"{len(tails) - _TAILS_NAMED} more sweeps end blank likewise."]
         return [*self.notes, *tails]
 
 
+_TAILS_NAMED = 5
 _TAIL_BLOCK = 4096
 _TAIL_MIN_S = 1e-3
 _TAIL_MIN_SAMPLES = 10

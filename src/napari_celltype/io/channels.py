@@ -285,12 +285,10 @@ def _fitting(unit: Unit, quantity: Quantity) -> Unit:
 def looks_like_membrane_potential(values: FloatArray) -> bool:
     """Whether numbers could be a membrane potential in mV: at rest most of the time, never beyond -160 or +80."""
     values = values[np.isfinite(values)]
-    if values.size < 10:
+    if values.size < 10 or values.min() < -160 or values.max() > 80:
         return False
-    rest = float(np.median(values))
-    jitter = float(np.median(np.abs(np.diff(values))))
-    # a holding current may rest there too, but patch current is noisier than 1 pA from sample to sample
-    return -95 < rest < -40 and float(values.min()) > -160 and float(values.max()) < 80 and jitter < 0.5
+    # a holding current may rest there too, but patch current is noisier than half a pA from sample to sample
+    return -95 < float(np.median(values)) < -40 and _jitter(values) < 0.5
 
 
 def looks_like_action_potentials(values: FloatArray, rate_hz: float) -> bool:
@@ -298,14 +296,20 @@ def looks_like_action_potentials(values: FloatArray, rate_hz: float) -> bool:
     values = values[np.isfinite(values)]
     if values.size < 10 or rate_hz <= 0:
         return False
-    rest, peak = float(np.median(values)), float(values.max())
-    if not (-100 < rest < -30 and -10 < peak < 80 and float(values.min()) > -200):
+    peak = float(values.max())
+    if not -10 < peak < 80 or values.min() < -200:
         return False
-    at, half = int(values.argmax()), (rest + peak) / 2
-    below = np.flatnonzero(values < half)
+    rest = float(np.quantile(values, 0.1))
+    if not -100 < rest < -30:
+        return False
+    at = int(values.argmax())
+    below = np.flatnonzero(values < (rest + peak) / 2)
     split = int(np.searchsorted(below, at))
     if split in (0, below.size):
         return False
     width_ms = (below[split] - below[split - 1] - 1) / rate_hz * 1e3
-    jitter = float(np.median(np.abs(np.diff(values))))
-    return 0.15 <= width_ms <= 6 and jitter < 0.02 * (peak - rest)
+    return bool(0.15 <= width_ms <= 6) and _jitter(values) < 0.02 * (peak - rest)
+
+
+def _jitter(values: FloatArray) -> float:
+    return float(np.median(np.abs(np.diff(values))))

@@ -1,0 +1,76 @@
+"""Samples of several channels stored in turn, read a window at a time straight into volts or amperes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import RawIOBase
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_celltype.errors import RecordingError
+from napari_celltype.recording import FloatArray, SampleReader
+
+__all__ = ["InterleavedSamples"]
+
+_BLOCK_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class InterleavedSamples:
+    """The run of samples in a file, all channels in turn.
+
+    Notes
+    -----
+    Read, not mapped: a mapped file that shrinks or vanishes (network drives, a sync program) kills the process, and
+    a window of one of 16 channels would hold 16 times its bytes. Blocks keep memory at the window's own size.
+    """
+
+    path: Path
+    data_start: int
+    dtype: np.dtype[np.int16] | np.dtype[np.float32]
+    n_channels: int
+
+    def reader(self, channel: int, first: int, scale: float, offset: float = 0.0) -> SampleReader:
+        """A reader of one channel of the sweep beginning at sample ``first``; value = stored x scale + offset."""
+
+        def read(start: int, stop: int) -> FloatArray:
+            return self.read(channel, first + start, first + stop, scale, offset)
+
+        return read
+
+    def read(self, channel: int, start: int, stop: int, scale: float, offset: float = 0.0) -> FloatArray:
+        """Samples ``start`` to ``stop`` of one channel, in an array of their own."""
+        values = np.empty(stop - start)
+        scan_bytes = self.n_channels * self.dtype.itemsize
+        per_block = max(1, _BLOCK_BYTES // scan_bytes)
+        raw = np.empty(min(per_block, stop - start) * self.n_channels, self.dtype)
+        try:
+            with self.path.open("rb", buffering=0) as file, np.errstate(invalid="ignore", over="ignore"):
+                file.seek(self.data_start + start * scan_bytes)
+                for begin in range(0, stop - start, per_block):
+                    part = values[begin : begin + per_block]
+                    block = raw[: len(part) * self.n_channels]
+                    self._fill(file, block)
+                    np.multiply(block[channel :: self.n_channels], scale, out=part, casting="unsafe", dtype=np.float64)
+        except OSError as error:
+            raise RecordingError(
+                f"cannot be read any more ({error.strerror or error})",
+                path=self.path,
+                hint="Check that the file is still where it was opened.",
+            ) from error
+        if offset:
+            values += offset
+        return values
+
+    def _fill(self, file: RawIOBase, block: NDArray[np.int16] | NDArray[np.float32]) -> None:
+        """Read until the block is full; raw files may give less at a time."""
+        view = block.view(np.uint8).data
+        while len(view):
+            n_read = file.readinto(view)
+            if not n_read:
+                raise RecordingError(
+                    "has become shorter since it was opened", path=self.path, hint="Open it again once it is complete."
+                )
+            view = view[n_read:]
