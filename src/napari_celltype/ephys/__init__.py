@@ -1,1 +1,1 @@
-"""Numbers from a recording: stimuli, spikes, windows, features."""
+"""From a recording to numbers: stimuli, spikes, windows around action potentials, and the features of a cell."""
