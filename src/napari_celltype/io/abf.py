@@ -107,6 +107,7 @@ class _Builder:
 
     def __init__(self, path: Path, header: AbfHeader, places: list[SweepPlace]) -> None:
         self._header = header
+        self._protocol = _protocol_name(header)
         self._places = places
         self._samples = InterleavedSamples(path, header.data_start, header.dtype, len(header.channels))
         self.notes: list[str] = []
@@ -263,10 +264,9 @@ class _Builder:
         )
 
     def _stimulus(self, place: SweepPlace, plan: _Plan) -> StimulusNote:
-        name = _protocol_name(self._header)
         if plan.command is None:
-            return StimulusNote(name=name)
-        return describe_stimulus(name, plan.command, place.number, self._header.rate_hz, plan.command_unit)
+            return StimulusNote(name=self._protocol)
+        return describe_stimulus(self._protocol, plan.command, place.number, self._header.rate_hz, plan.command_unit)
 
 
 def _is_dual_clamp(header: AbfHeader, units: list[Unit]) -> bool:

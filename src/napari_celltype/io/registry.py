@@ -36,7 +36,16 @@ class RecordingFormat:
 
     def read(self, path: Path) -> Recording:
         """Open a file of this kind, lazily."""
-        recording: Recording = import_module(self.module, __package__).read(path)
+        try:
+            recording: Recording = import_module(self.module, __package__).read(path)
+        except ImportError as error:
+            if not self.extra:
+                raise
+            raise RecordingError(
+                f"is a {self.name} file, and what reads those is not installed ({error.name or error} is missing)",
+                path=path,
+                hint=f'Install it with: pip install "napari-celltype[{self.extra}]"',
+            ) from error
         return recording
 
 
@@ -109,9 +118,13 @@ def read_head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
-        raise RecordingError(
-            f"cannot be read ({error.strerror or error})", path=path, hint="Check that the file exists."
-        ) from error
+        raise RecordingError(f"cannot be read ({error.strerror or error})", path=path, hint=_hint_for(error)) from error
+
+
+def _hint_for(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "Ask for the right to read it, or close the program that has it open."
+    return "Check that the file exists and its drive is connected."
 
 
 def find_format(path: Path) -> RecordingFormat | None:
