@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,19 @@ def shared_data() -> Path:
 def shared_files(pattern: str) -> list[Path]:
     """Real files matching a glob, for parametrising; empty without the data."""
     return [] if SHARED_DATA is None else sorted(SHARED_DATA.glob(pattern))
+
+
+@pytest.fixture(scope="session")
+def real_swc_folder(shared_data: Path) -> Path:
+    """The 2,180 real reconstructions, one folder a class, unpacked once per machine into the temporary folder."""
+    archive = shared_data / "morphology" / "swc.tar.xz"
+    folder = Path(tempfile.gettempdir()) / f"napari-celltype-swc-{archive.stat().st_size}"
+    if not folder.is_dir():
+        partial = Path(tempfile.mkdtemp(prefix=folder.name))
+        with tarfile.open(archive) as tar:
+            tar.extractall(partial, filter="data")
+        try:
+            partial.rename(folder)
+        except OSError:  # another run was quicker
+            shutil.rmtree(partial)
+    return folder
