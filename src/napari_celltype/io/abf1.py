@@ -98,7 +98,7 @@ def _read_synch(file: CheckedFile, head: bytes) -> tuple[NDArray[np.int32], list
     try:
         data = file.read(block * BLOCK, count * 8, "sweep list")
     except RecordingError as error:
-        return np.empty((0, 2), np.int32), [f"The sweep list was left out: {error.reason}."]
+        return np.empty((0, 2), np.int32), [f"A part of the header is left out: {error.reason}."]
     return np.frombuffer(data, "<i4").reshape(-1, 2), []
 
 

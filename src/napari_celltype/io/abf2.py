@@ -133,7 +133,7 @@ class _Sections:
         return self._file.read(block * BLOCK, size * count, f"{name} section"), size, count
 
     def _miss(self, name: str, error: RecordingError) -> None:
-        self.notes.append(f"The {name} section was left out: {error.reason}.")
+        self.notes.append(f"A part of the header is left out: {error.reason}.")
 
 
 def _read_data_place(file: CheckedFile, head: bytes, itemsize: int) -> tuple[int, int]:

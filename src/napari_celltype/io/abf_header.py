@@ -150,12 +150,12 @@ class CheckedFile:
     def read(self, offset: int, size: int, what: str) -> bytes:
         """``size`` bytes from ``offset``; RecordingError naming ``what`` where the file has no such bytes."""
         if offset < 0 or size < 0 or offset + size > self.size:
-            reason = f"its {what} should lie at byte {offset} to {offset + size}, but the file has {self.size} bytes"
-            raise RecordingError(reason, path=self.path, hint=DAMAGED)
+            where = f"should begin at byte {offset}" if offset else f"takes {size} bytes"
+            raise self.damaged(f"its {what} {where}, but the file has {self.size} bytes")
         self._file.seek(offset)
         data = self._file.read(size)
         if len(data) < size:
-            raise RecordingError(f"its {what} cannot be read to its end", path=self.path, hint=DAMAGED)
+            raise self.damaged(f"its {what} cannot be read to its end")
         return data
 
     def damaged(self, reason: str) -> RecordingError:

@@ -39,7 +39,7 @@ class RecordingFormat:
         try:
             recording: Recording = import_module(self.module, __package__).read(path)
         except ImportError as error:
-            if not self.extra:
+            if not self.extra or (error.name or "").startswith("napari_celltype"):
                 raise
             raise RecordingError(
                 f"is a {self.name} file, and what reads those is not installed ({error.name or error} is missing)",

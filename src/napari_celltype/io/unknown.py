@@ -61,8 +61,9 @@ def describe_unknown(path: Path, head: bytes) -> tuple[str, str]:
         return f"is text{_although(path)}", _hint_for_text(head)
     expected = _BEGINNINGS.get(path.suffix.lower())
     if expected is not None:
+        found = head[:4].hex(" ")
         return (
-            f"does not begin as a {path.suffix.lower()} file should (with {expected}) but with bytes {head[:4].hex(' ')}",
+            f"does not begin as a {path.suffix.lower()} file should (with {expected}) but with bytes {found}",
             "The file is damaged or has the wrong name: copy it again, or give it the suffix of its true format.",
         )
     return "is in no recording format known here", _SUPPORTED
