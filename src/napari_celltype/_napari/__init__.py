@@ -1,1 +1,1 @@
-"""Everything that knows napari and Qt."""
+"""Everything that touches napari and Qt: readers, writers, layers, docks and plots. Nothing imports it back."""

@@ -1,1 +1,6 @@
-"""The document a person works on, without any toolkit."""
+"""What is open, what is current, and every change made to it: the document behind the docks, free of any toolkit."""
+
+from .document import Document, Item
+from .history import Edit, History, ReplaceValue
+
+__all__ = ["Document", "Edit", "History", "Item", "ReplaceValue"]

@@ -1,0 +1,94 @@
+"""What all docks have in common: the session, the theme, tearing down however they are closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.settings import get_settings
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from .plots.theme import PlotTheme, theme_of
+from .session import PLUGIN, Session, session_of
+
+__all__ = ["Dock"]
+
+
+class Dock(QWidget):
+    """Base of the docks.
+
+    A subclass implements ``apply_theme`` and ``tear_down``. The latter is called once, whichever way the dock
+    goes: closing it with X, closing the window, or deleting it (napari sends no close event for the first).
+    """
+
+    #: Name in the Plugins menu and on the title bar.
+    title = ""
+    #: Height or width in pixels to begin with, by its area.
+    first_size = 0
+    #: Where the dock opens for the first time; wherever the user moves it, napari remembers.
+    first_area = "right"
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.session: Session = session_of(viewer)
+        self._torn_down = False
+        self._was_docked = False
+        self._was_shown = False
+        _place_first(f"{self.title} ({PLUGIN})", self.first_area)
+        self.session.viewer.events.theme.connect(self._on_viewer_theme)
+
+    @property
+    def theme(self) -> PlotTheme:
+        """Plot colours for the viewer's theme."""
+        return theme_of(self.session.viewer)
+
+    def apply_theme(self, theme: PlotTheme) -> None:
+        """Take on the colours of the theme."""
+
+    def tear_down(self) -> None:
+        """Stop jobs and disconnect from everything that outlives the dock."""
+
+    def _on_viewer_theme(self) -> None:
+        if not self._torn_down:
+            self.apply_theme(self.theme)
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when the dock is closed."""
+        if event.type() == QEvent.Type.ParentChange:
+            # without a parent again: napari's X button has taken the widget out of its dock
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                self._end()
+        elif event.type() == QEvent.Type.Show and not self._was_shown:
+            self._was_shown = True
+            self._settle()
+        elif event.type() in {QEvent.Type.Close, QEvent.Type.DeferredDelete}:
+            self._end()
+        return bool(super().event(event))
+
+    def _settle(self) -> None:
+        """Take a useful size, and leave the layer list its height: a dock at the bottom begins right of it."""
+        dock, window = self.parent(), self.window()
+        if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow) or not self.first_size:
+            return
+        area = window.dockWidgetArea(dock)
+        if area == Qt.DockWidgetArea.BottomDockWidgetArea:
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+            window.resizeDocks([dock], [min(self.first_size, window.height() // 2)], Qt.Orientation.Vertical)
+        elif area != Qt.DockWidgetArea.NoDockWidgetArea:
+            window.resizeDocks([dock], [min(2 * self.first_size, window.width() // 2)], Qt.Orientation.Horizontal)
+
+    def _end(self) -> None:
+        if self._torn_down:
+            return
+        self._torn_down = True
+        if self.session.has_viewer:
+            self.session.viewer.events.theme.disconnect(self._on_viewer_theme)
+        self.tear_down()
+
+
+def _place_first(name: str, area: str) -> None:
+    positions = get_settings().application.plugin_widget_positions
+    if name not in positions:
+        positions[name] = area

@@ -1,0 +1,28 @@
+"""Tell the user something went wrong, once and readably, wherever they are looking."""
+
+from __future__ import annotations
+
+import sys
+
+import napari
+from napari.utils.notifications import show_error, show_warning
+
+__all__ = ["report_error", "report_warning"]
+
+
+def report_error(error: Exception | str) -> None:
+    """Show an error as one notification in the window and one line on the terminal.
+
+    A file named on napari's command line fails before anybody looks at the window, and its traceback, if any, goes to a
+    terminal that may not be there: so both places are told.
+    """
+    message = str(error)
+    sys.stderr.write(f"napari-celltype: {message}\n")
+    if napari.current_viewer() is not None:
+        show_error(message)
+
+
+def report_warning(message: str) -> None:
+    """Show something doubtful as one notification."""
+    if napari.current_viewer() is not None:
+        show_warning(message)

@@ -1,0 +1,329 @@
+"""One session for each viewer: it owns the document, recognises our layers as they come and go, and opens the dock.
+
+Docks and layers talk to the document; this is the only place that moves things between the document and the viewer.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from napari.layers import Layer
+from qtpy.QtCore import QTimer
+
+from napari_celltype.errors import RecordingError
+from napari_celltype.neuron import Neuron
+from napari_celltype.recording import Recording
+from napari_celltype.workbench import Document, Item
+
+from . import opened
+from .jobs import LatestJob
+from .neuron_layers import KEY, NODES
+from .neuron_view import NeuronView
+from .recording_layers import recording_to_layers
+from .recording_view import RecordingView
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["PLUGIN", "RECORDING_DOCK", "Session", "layer_name", "session_of", "sessions"]
+
+PLUGIN = "napari-celltype"
+RECORDING_DOCK = "Recording"
+
+_sessions: dict[int, Session] = {}
+
+
+def session_of(viewer: napari.Viewer) -> Session:
+    """The session of a viewer; begun on first use, over when the viewer is gone."""
+    real: Any = getattr(viewer, "__wrapped__", viewer)  # docks get a proxy, readers the viewer itself
+    key = id(real)
+    if key not in _sessions:
+        _sessions[key] = Session(real)
+        weakref.finalize(real, _sessions.pop, key, None)
+    return _sessions[key]
+
+
+def sessions() -> list[Session]:
+    """All sessions going on."""
+    return list(_sessions.values())
+
+
+class Session:
+    """The document of one viewer and its way to the screen."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = weakref.ref(viewer)
+        self.document = Document()
+        self._views: dict[str, NeuronView | RecordingView] = {}
+        self._hiding = False
+        self._reading = LatestJob(self._on_recording_read, on_failed=self._on_recording_failed)
+        self._listing = LatestJob(self._on_folder_listed)
+        self._wanted: str | None = None
+        viewer.layers.events.inserted.connect(self._on_layer_inserted)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+        viewer.camera.events.zoom.connect(self._on_camera_zoom)
+        self.document.changed.connect(self._on_item_changed)
+        self.document.current_recording_changed.connect(self._on_current_recording_changed)
+        for layer in viewer.layers:
+            self._adopt(layer)
+
+    @property
+    def viewer(self) -> napari.Viewer:
+        """The viewer; a session does not outlive it."""
+        viewer = self._viewer()
+        assert viewer is not None
+        return viewer
+
+    @property
+    def has_viewer(self) -> bool:
+        """Whether the viewer is still there."""
+        return self._viewer() is not None
+
+    def view(self, item_id: str) -> NeuronView | RecordingView | None:
+        """The layers of an item, if it has any."""
+        return self._views.get(item_id)
+
+    def layers_of(self, item_id: str) -> list[Layer]:
+        """The layers of an item, bottom to top; empty if it has none."""
+        view = self._views.get(item_id)
+        return view.layers if view is not None else []
+
+    def open_folder(self, folder: Path) -> None:
+        """List the recordings of a folder in the dock; each is read when it becomes current."""
+        self.open_dock(RECORDING_DOCK)
+        self._listing.start(_list, folder)
+
+    def _on_folder_listed(self, paths: list[Path]) -> None:
+        known = {item.path: item.id for item in self.document.recordings}
+        new = [Item.listing(path) for path in paths if path not in known]
+        for item in new:
+            self.document.add(item)
+        if new:
+            self.document.make_current(new[0].id)
+
+    def undo(self) -> None:
+        """Take back the newest edit."""
+        self.document.history.undo()
+
+    def redo(self) -> None:
+        """Make the edit taken back last again."""
+        self.document.history.redo()
+
+    # layers come and go ------------------------------------------------------------------------------------------
+
+    def _on_layer_inserted(self, event: Any) -> None:
+        self._adopt(event.value)
+
+    def _adopt(self, layer: Layer) -> None:
+        item_id, role = _label(layer)
+        if not item_id:
+            return
+        value = self.document[item_id].value if item_id in self.document else opened.take(item_id)
+        if value is None:
+            return
+        first = item_id not in self._views
+        if first:
+            self._views[item_id] = (
+                RecordingView(value) if isinstance(value, Recording) else NeuronView(self.document, item_id)
+            )
+        self._views[item_id].take(layer, role)
+        layer.events.visible.connect(self._on_layer_visible)
+        if first:
+            self.document.add(Item.holding(value, item_id))
+            self.document.make_current(item_id)
+            # the other layers of this item are still to come, and the window should not wait for the dock
+            QTimer.singleShot(0, _Later(self, item_id))
+
+    def _on_layer_removed(self, event: Any) -> None:
+        layer = event.value
+        item_id, _ = _label(layer)
+        view = self._views.get(item_id)
+        if view is None or layer not in view.layers:
+            return
+        layer.events.visible.disconnect(self._on_layer_visible)
+        if view.drop(layer):
+            del self._views[item_id]
+            self.document.close(item_id)
+
+    def _arrange(self, item_id: str) -> None:
+        """Once all layers of a new item are there: show it, and nothing that does not share its axes."""
+        if item_id not in self._views or not self.has_viewer:
+            return
+        if isinstance(self._views[item_id], NeuronView):
+            self._show_neuron_axes(item_id)
+        else:
+            self.open_dock(RECORDING_DOCK)
+            self._show_recording_axes(item_id)
+
+    def open_dock(self, name: str) -> None:
+        """Open one of our docks, or bring it to the front if it is open."""
+        window = getattr(self.viewer, "window", None)
+        if window is None:  # a viewer model without a window
+            return
+        dock, _ = window.add_plugin_dock_widget(PLUGIN, name)
+        dock.show()
+        dock.raise_()
+
+    # time and space share no axis --------------------------------------------------------------------------------
+
+    def _show_neuron_axes(self, item_id: str) -> None:
+        self._hide_recordings()
+        viewer = self.viewer
+        if not [layer for layer in viewer.layers if not _label(layer)[0]]:
+            # a tree of lines has no slices worth seeing; with an image stack around, the choice is the user's
+            viewer.dims.ndisplay = 3
+            viewer.fit_to_view(layers=self.layers_of(item_id))
+        viewer.layers.selection = set(self.layers_of(item_id)[-1:])
+        self._on_camera_zoom()
+
+    def _show_recording_axes(self, item_id: str) -> None:
+        viewer = self.viewer
+        if self._neuron_is_visible():
+            self._set_visible(self.layers_of(item_id), visible=False)
+            return
+        self._hide_recordings(but=item_id)
+        self._set_visible(self.layers_of(item_id), visible=True)
+        viewer.layers.selection = set(self.layers_of(item_id)[:1])
+        if not [layer for layer in viewer.layers if not _label(layer)[0]]:
+            viewer.dims.ndisplay = 2
+            viewer.fit_to_view(layers=self.layers_of(item_id))
+
+    def _neuron_is_visible(self) -> bool:
+        views = [view for view in self._views.values() if isinstance(view, NeuronView)]
+        return any(layer.visible for view in views for layer in view.layers)
+
+    def _hide_recordings(self, but: str = "") -> None:
+        for item_id, view in self._views.items():
+            if isinstance(view, RecordingView) and item_id != but:
+                self._set_visible(view.layers, visible=False)
+
+    def _hide_neurons(self) -> None:
+        for view in self._views.values():
+            if isinstance(view, NeuronView):
+                self._set_visible(view.layers, visible=False)
+
+    def _set_visible(self, layers: list[Layer], *, visible: bool) -> None:
+        was, self._hiding = self._hiding, True
+        try:
+            for layer in layers:
+                layer.visible = visible
+        finally:
+            self._hiding = was
+
+    def _on_layer_visible(self, event: Any) -> None:
+        """Showing a recording hides neurons and other recordings; showing a neuron hides recordings."""
+        layer = cast("Layer", event.source)
+        if self._hiding or not layer.visible:
+            return
+        item_id, _ = _label(layer)
+        view = self._views.get(item_id)
+        if isinstance(view, RecordingView):
+            self._hide_neurons()
+            self._show_recording_axes(item_id)
+            self.document.make_current(item_id)
+        elif view is not None and any(other.visible for other in self._recording_layers()):
+            self._show_neuron_axes(item_id)
+
+    def _recording_layers(self) -> list[Layer]:
+        views = [view for view in self._views.values() if isinstance(view, RecordingView)]
+        return [layer for view in views for layer in view.layers]
+
+    # the document changes ----------------------------------------------------------------------------------------
+
+    def _on_item_changed(self, item_id: str) -> None:
+        view = self._views.get(item_id)
+        if isinstance(view, NeuronView):
+            view.refresh()
+
+    def _on_current_recording_changed(self, item_id: str | None) -> None:
+        if item_id is None:
+            return
+        item = self.document[item_id]
+        if item.value is None and item.path is not None and not item.error:
+            self._wanted = item_id
+            self._reading.start(_read, item.path)
+        elif isinstance(item.value, Recording):
+            self._reading.stop()
+            self._show_recording(item)
+
+    def _show_recording(self, item: Item) -> None:
+        if item.id in self._views:
+            if not self._neuron_is_visible():
+                self._show_recording_axes(item.id)
+            return
+        for data, options, kind in recording_to_layers(
+            cast("Recording", item.value), item_id=item.id, name=layer_name(item.name)
+        ):
+            self.viewer.add_layer(Layer.create(data, options, kind))
+
+    def _on_recording_read(self, recording: Recording) -> None:
+        item_id, self._wanted = self._wanted, None
+        if item_id is not None and item_id in self.document:
+            self.document.replace_value(item_id, recording)
+            self._show_recording(self.document[item_id])
+
+    def _on_recording_failed(self, reason: str) -> None:
+        item_id, self._wanted = self._wanted, None
+        if item_id is not None and item_id in self.document:
+            self.document.fail(item_id, reason)
+
+    def _on_camera_zoom(self) -> None:
+        zoom = self.viewer.camera.zoom
+        for view in self._views.values():
+            if isinstance(view, NeuronView) and zoom > 0:
+                view.follow_zoom(1.0 / zoom)
+
+    def nodes_layer(self, item_id: str) -> Layer | None:
+        """The editable Points of a neuron."""
+        view = self._views.get(item_id)
+        return view.layer(NODES) if isinstance(view, NeuronView) else None
+
+    def neuron_of(self, layer: Layer) -> Neuron | None:
+        """The neuron a layer shows, as edited so far."""
+        item_id, _ = _label(layer)
+        value = self.document[item_id].value if item_id in self.document else None
+        return value if isinstance(value, Neuron) else None
+
+
+def layer_name(item_name: str) -> str:
+    """Name of an item's layers: the file's name without what everybody knows about it."""
+    for suffix in (".gz", ".swc", ".abf", ".nwb"):
+        item_name = item_name.removesuffix(suffix)
+    return item_name
+
+
+class _Later:
+    """Arranges an item after napari has added all its layers; does nothing if the session is gone by then."""
+
+    def __init__(self, session: Session, item_id: str) -> None:
+        self._session = weakref.ref(session)
+        self._item_id = item_id
+
+    def __call__(self) -> None:
+        session = self._session()
+        if session is not None:
+            session._arrange(self._item_id)
+
+
+def _label(layer: Layer) -> tuple[str, str]:
+    """Item id and role of one of our layers; empty for others."""
+    label = layer.metadata.get(KEY) if isinstance(layer.metadata, dict) else None
+    return (label.get("id", ""), label.get("role", "")) if isinstance(label, dict) else ("", "")
+
+
+def _list(folder: Path) -> Generator[list[Path], None, None]:
+    from napari_celltype.io import list_recordings
+
+    paths = list_recordings(folder)
+    if not paths:
+        raise RecordingError("holds no recordings", path=folder, hint="Choose the folder the recordings are in.")
+    yield paths
+
+
+def _read(path: Path) -> Generator[Recording, None, None]:
+    from napari_celltype.io import read_recording
+
+    yield read_recording(path)
