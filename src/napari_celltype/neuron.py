@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import tree
+from .errors import NeuronError
 
 __all__ = ["Defect", "Neuron", "Severity", "SwcText"]
 
@@ -39,19 +40,22 @@ class Defect:
 
 @dataclass(frozen=True, eq=False)
 class SwcText:
-    """An SWC file's bytes and the values read from them, so that untouched lines are written back as they were.
+    """An SWC file's text and the values read from it, so that untouched lines are written back as they were.
 
-    ``line_of_row`` gives the line (from 1) of each row read; the arrays hold what those lines said,
-    with ``parent_ids`` as written in the file.
+    ``raw`` is the file on the disk, ``body`` its text (the same bytes unless the file is compressed or UTF-16).
+    ``line_of_row`` gives the line (from 1) of each row read; the arrays hold what those lines said, with
+    ``parent_ids`` as written in the file and ``parents`` the rows they were taken to mean.
     """
 
     raw: bytes = field(repr=False)
+    body: bytes = field(repr=False)
     line_of_row: tree.IntArray = field(repr=False)
     ids: tree.IntArray = field(repr=False)
     types: tree.IntArray = field(repr=False)
     xyz_um: NDArray[np.float64] = field(repr=False)
     radii_um: NDArray[np.float64] = field(repr=False)
     parent_ids: tree.IntArray = field(repr=False)
+    parents: tree.IntArray = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +221,18 @@ class Neuron:
     def has_cycle(self) -> bool:
         """Whether some nodes reach no root; such a neuron can be shown but not saved, measured or classified."""
         return bool(tree.on_or_under_cycle(self.parents).any())
+
+    def require_no_cycle(self, purpose: str) -> None:
+        """Raise NeuronError if there is a cycle; ``purpose`` completes "cannot be ...": "saved", "measured"."""
+        if not self.has_cycle:
+            return
+        looped = self.ids[tree.on_cycle(self.parents)].tolist()
+        names = ", ".join(str(i) for i in looped[:6]) + (", ..." if len(looped) > 6 else "")
+        raise NeuronError(
+            f"the neuron cannot be {purpose} because these nodes are their own ancestors: {names}",
+            path=self.path,
+            hint="Cut one link of the cycle first.",
+        )
 
     @property
     def roots(self) -> tree.IntArray:
