@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from napari_celltype.recording import FloatArray, SampleReader
 
 __all__ = ["InterleavedSamples"]
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class InterleavedSamples:
 
     path: Path
     data_start: int
-    dtype: np.dtype[np.int16] | np.dtype[np.float32]
+    dtype: np.dtype[Any]
     n_channels: int
 
     def reader(self, channel: int, first: int, scale: float, offset: float = 0.0) -> SampleReader:
@@ -64,7 +65,7 @@ class InterleavedSamples:
             values += offset
         return values
 
-    def _fill(self, file: RawIOBase, block: NDArray[np.int16] | NDArray[np.float32]) -> None:
+    def _fill(self, file: RawIOBase, block: NDArray[Any]) -> None:
         """Read until the block is full; raw files may give less at a time."""
         view = block.view(np.uint8).data
         while len(view):
