@@ -28,7 +28,7 @@ def pairwise_decisions(
     Parameters
     ----------
     dual
-        (k - 1, supports) in libsvm's layout: a support of class i holds its coefficients against the other classes in order.
+        (k - 1, supports) in libsvm's layout: a support of class i holds its coefficients against the other classes.
     counts
         Supports of each class; supports are sorted by class.
     """

@@ -28,8 +28,8 @@ class Preparation:
     Parameters
     ----------
     sign, shift
-        A feature with ``sign`` s other than 0 becomes ``s log(s x + shift)``: currents, resistances, times and rates are
-        products of causes, and their logarithms are near normal. With 0 it stays as it is.
+        A feature with ``sign`` s other than 0 becomes ``s log(s x + shift)``: currents, resistances, times and rates
+        are products of causes, and their logarithms are near normal. With 0 it stays as it is.
     centre, scale
         Subtracted and divided by after that.
     covariance
@@ -54,6 +54,14 @@ class Preparation:
     def scaled(self, raw: FloatArray) -> FloatArray:
         """Bent and scaled, NaN where unknown."""
         return (bend(raw, self.sign, self.shift) - self.centre) / self.scale
+
+    def raw(self, scaled: FloatArray) -> FloatArray:
+        """Back to the features' own units."""
+        bent = scaled * self.scale + self.centre
+        straight = np.where(self.sign == 0, 1.0, self.sign)
+        return np.where(
+            self.sign == 0, bent, (np.exp(np.where(self.sign == 0, 0.0, bent * straight)) - self.shift) * straight
+        )
 
     def filled(self, scaled: FloatArray) -> FloatArray:
         """Without gaps: each missing value is its expectation given the known ones; extremes are clipped."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_celltype.errors import ModelError
 
-__all__ = ["DEVICES", "available_devices", "inference", "load_parameters", "pick_device", "run_in_batches"]
+__all__ = ["DEVICES", "Runner", "available_devices", "inference", "load_parameters", "pick_device", "run_in_batches"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -96,3 +96,32 @@ def load_parameters(
     except RuntimeError as error:
         raise ValueError(str(error).splitlines()[0]) from error
     network.to(device).eval().requires_grad_(False)
+
+
+class Runner:
+    """A network ready to answer: on its device, with its stored parameters.
+
+    Parameters
+    ----------
+    network
+        Made with the right shape; its parameters are replaced by the arrays stored under ``network.``.
+    answer
+        What is run on a batch, a method of the network that returns a tuple of tensors (items first).
+    device
+        Wanted; see :func:`pick_device`.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        answer: Callable[..., Sequence[torch.Tensor]],
+        arrays: dict[str, NDArray[Any]],
+        device: str = "auto",
+    ) -> None:
+        self.device, self.note = pick_device(device)
+        load_parameters(network, arrays, "network.", self.device)
+        self.network, self.answer = network, answer
+
+    def run(self, inputs: Sequence[NDArray[Any]], batch_size: int = 256) -> list[NDArray[np.float64]]:
+        """Answers for arrays of n items each."""
+        return run_in_batches(self.answer, inputs, self.device, batch_size)

@@ -37,6 +37,8 @@ class Cells:
         Who gave the cell, and which cell it is.
     species
         (n,) 0 mouse, 1 human.
+    lines
+        The driver line, empty for human cells.
     """
 
     features: NDArray[np.float64]
@@ -44,6 +46,7 @@ class Cells:
     donors: NDArray[np.int64]
     specimens: NDArray[np.int64]
     species: NDArray[np.intp]
+    lines: NDArray[np.str_]
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -57,6 +60,7 @@ class Cells:
             self.donors[rows],
             self.specimens[rows],
             self.species[rows],
+            self.lines[rows],
             self.classes,
         )
 
@@ -85,6 +89,7 @@ def read_both_species(data: Path) -> Cells:
         donors=np.concatenate([mouse.donors, human.donors]),
         specimens=np.concatenate([mouse.specimens, human.specimens]),
         species=np.concatenate([mouse.species, human.species]),
+        lines=np.concatenate([mouse.lines, human.lines]),
         classes=BROAD,
     )
 
@@ -112,5 +117,12 @@ def _to_cells(table: pd.DataFrame, truth: pd.Series, classes: tuple[str, ...], s
         donors=table["donor_id"].to_numpy(np.int64),
         specimens=table["specimen_id"].to_numpy(np.int64),
         species=np.full(len(table), species, dtype=np.intp),
+        lines=_lines(table),
         classes=classes,
     )
+
+
+def _lines(table: pd.DataFrame) -> NDArray[np.str_]:
+    if "cre_line" not in table.columns:
+        return np.full(len(table), "")
+    return table["cre_line"].fillna("").to_numpy(str)

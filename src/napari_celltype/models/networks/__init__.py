@@ -1,1 +1,1 @@
-"""The networks, in torch."""
+"""The networks, in torch; imported when a prediction or a training needs them."""

@@ -1,0 +1,66 @@
+"""LSPIN models: an ensemble of locally sparse networks whose gates say which features a verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .feature_model import Evaluation, FeatureModel
+from .features import FEATURE_NAMES
+
+if TYPE_CHECKING:
+    from .networks.lspin import LspinShape
+    from .runtime import Runner
+
+__all__ = ["LspinModel"]
+
+FloatArray = NDArray[np.float64]
+
+
+class LspinModel(FeatureModel):
+    """Probabilities and gates are means over the members; the embedding is their last hidden layers side by side."""
+
+    def __init__(self, bundle: Bundle, device: str = "auto") -> None:
+        super().__init__(bundle, device)
+        if "network.gating.layers.0.weight" not in bundle.weights:
+            raise ValueError("no gating network among the tensors")
+
+    @property
+    def class_gates(self) -> pd.DataFrame:
+        """How far cells of each class let each feature through on average, when they were not trained on."""
+        return pd.DataFrame(self.weights["gates.by_class"], index=self.classes, columns=list(FEATURE_NAMES))
+
+    def evaluate(self, scaled: FloatArray) -> Evaluation:
+        """Scores and gates of cells from scaled features with gaps."""
+        known = np.isfinite(scaled)
+        logits, gates, hidden = self._runner.run([self.preparation.filled(scaled), known])
+        return Evaluation(scores=logits, gates=gates, embedding=hidden)
+
+    @cached_property
+    def _runner(self) -> Runner:
+        import torch
+
+        from .networks.lspin import Lspin
+        from .runtime import Runner
+
+        network = Lspin(network_shape(self.info.settings["network"]), torch.Generator())
+        runner = Runner(network, network.summarise, self.weights, self.device)
+        self.device_note = runner.note
+        return runner
+
+
+def network_shape(settings: Mapping[str, Any]) -> LspinShape:
+    """The shape written in a description."""
+    from .networks.lspin import LspinShape
+
+    stated: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
+    spread = stated.pop("spread", 0.0)
+    return LspinShape(**stated, spread=spread or None)
