@@ -93,22 +93,29 @@ FORMATS: tuple[RecordingFormat, ...] = (
         (".nwb",),
         ".nwb",
         _hdf5_holding("nwb_version", "acquisition"),
-        "Neurodata Without Borders 2 (any producer) and 1 (Allen Institute)",
+        "Neurodata Without Borders 2 from any producer, and 1 from the Allen Institute and MIES",
     ),
     RecordingFormat(
-        "WaveSurfer",
-        (".h5",),
-        ".wavesurfer",
-        _hdf5_holding("header"),
-        "WaveSurfer data file",
-        extra="formats",
+        "WaveSurfer", (".h5",), ".wavesurfer", _hdf5_holding("header"), "WaveSurfer data files, all channels recorded"
     ),
     RecordingFormat(
-        "HEKA PatchMaster", (".dat",), ".heka", _starts_with(b"DAT1", b"DAT2", b"DATA"), "bundle file", extra="formats"
+        "HEKA PatchMaster",
+        (".dat",),
+        ".heka",
+        _starts_with(b"DAT1\x00", b"DAT2\x00", b"DATA\x00"),
+        "PatchMaster bundles (one file with its index); the command only where it was recorded",
     ),
-    RecordingFormat("AxoGraph", (".axgd", ".axgx"), ".axograph", _starts_with(b"axgx", b"AxGr"), "", extra="formats"),
-    RecordingFormat("Igor binary wave", (".ibw",), ".igor", _is_igor_wave, "one wave a file", extra="formats"),
-    RecordingFormat("WinWCP", (".wcp",), ".winwcp", _starts_with(b"VER="), "", extra="formats"),
+    RecordingFormat(
+        "AxoGraph", (".axgd", ".axgx"), ".axograph", _starts_with(b"axgx", b"AxGr"), "AxoGraph X, and AxoGraph 4"
+    ),
+    RecordingFormat(
+        "Igor binary wave",
+        (".ibw",),
+        ".igor",
+        _is_igor_wave,
+        "Igor Pro waves, versions 2 and 5; the other channel of the same sweep is found beside it",
+    ),
+    RecordingFormat("WinWCP", (".wcp",), ".winwcp", _starts_with(b"VER="), "WinWCP data files, version 9"),
 )
 
 
