@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["write_atomically", "write_file_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> Path:
@@ -17,14 +18,34 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, overwrite: bo
     FileExistsError
         If the file exists and ``overwrite`` is False.
     """
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    return write_file_atomically(path, write, overwrite=overwrite)
+
+
+def write_file_atomically(
+    path: str | os.PathLike[str], write: Callable[[Path], None], *, overwrite: bool = False
+) -> Path:
+    """Let ``write`` make a file beside ``path`` and put it in its place once it is whole and on the disk.
+
+    For libraries that write files themselves. The temporary file has the same suffix as ``path``, since some of
+    them insist on theirs.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is False.
+    """
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; choose another name or ask for overwriting")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".part{path.suffix}")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        write(Path(temporary))
+        with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         _take_place(temporary, path, overwrite=overwrite)
     except BaseException:
