@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .bundle import Bundle
 from .feature_model import Evaluation, FeatureModel
 
-__all__ = ["SvcModel", "pairwise_decisions", "radial_kernel"]
+__all__ = ["SvcModel", "couple", "pairwise_decisions", "radial_kernel"]
 
 FloatArray = NDArray[np.float64]
 
@@ -44,8 +44,18 @@ def pairwise_decisions(
     return decisions
 
 
+def couple(decisions: FloatArray, n_classes: int, sharpness: float = 3.0) -> FloatArray:
+    """One score a class from the decisions of all pairs: the sum of log-odds a class wins each of its duels with."""
+    scores = np.zeros((len(decisions), n_classes))
+    duels = [(i, j) for i in range(n_classes) for j in range(i + 1, n_classes)]
+    for column, (i, j) in enumerate(duels):
+        scores[:, i] -= np.logaddexp(0, -sharpness * decisions[:, column])
+        scores[:, j] -= np.logaddexp(0, sharpness * decisions[:, column])
+    return scores
+
+
 class SvcModel(FeatureModel):
-    """Pairwise decisions of a support-vector machine, turned into probabilities by the calibration."""
+    """Pairwise decisions of a support-vector machine, coupled, and turned into probabilities by the calibration."""
 
     def __init__(self, bundle: Bundle, device: str = "auto") -> None:
         super().__init__(bundle, device)
@@ -61,4 +71,5 @@ class SvcModel(FeatureModel):
     def evaluate(self, scaled: FloatArray) -> Evaluation:
         """Scores of cells from scaled features with gaps."""
         kernel = radial_kernel(self.preparation.filled(scaled), self.supports, self.gamma)
-        return Evaluation(pairwise_decisions(kernel, self.dual, self.intercept, self.counts))
+        decisions = pairwise_decisions(kernel, self.dual, self.intercept, self.counts)
+        return Evaluation(couple(decisions, len(self.classes)))

@@ -75,7 +75,7 @@ def figures_table(figures: Mapping[str, Mapping[str, Any]]) -> str:
             for key in ("accuracy", "balanced_accuracy")
         ]
         cells += [f"{mean[key]:.3f}" for key in ("macro_f1", "auc", "ece")]
-        rows.append(f"| {name} | {' | '.join(cells)} | {scores['n_cells']} | {scores['n_seeds']} |")
+        rows.append(f"| {_cell(name)} | {' | '.join(cells)} | {scores['n_cells']} | {scores['n_seeds']} |")
     return (
         "\n".join(rows)
         + "\n\nMean ± standard deviation over seeds; in brackets the 95 % bootstrap interval over donors."
@@ -86,9 +86,8 @@ def per_class_table(scores: Mapping[str, Any]) -> str:
     """Precision, recall and F1 of each class."""
     rows = ["| class | precision | recall | F1 | cells |", "|---|---|---|---|---|"]
     for name, rates in scores["per_class"].items():
-        rows.append(
-            f"| {name} | {rates['precision']:.3f} | {rates['recall']:.3f} | {rates['f1']:.3f} | {rates['cells']} |"
-        )
+        shares = " | ".join(f"{rates[key]:.3f}" for key in ("precision", "recall", "f1"))
+        rows.append(f"| {_cell(name)} | {shares} | {rates['cells']} |")
     return "\n".join(rows)
 
 
@@ -113,3 +112,8 @@ def weak_classes(scores: Mapping[str, Any], classes: Sequence[str], below: float
                 f"{name}: {recall:.0%} are found; {wrong[j] / counts[i].sum():.0%} are taken for {classes[j]}."
             )
     return found
+
+
+def _cell(text: str) -> str:
+    """Text for a table's cell: a class may have a bar in its name."""
+    return text.replace("|", "\\|")

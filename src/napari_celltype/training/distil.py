@@ -7,9 +7,9 @@ and the networks learn those labels, beside the true ones of the real cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from napari_celltype.models.networks.lspin import Lspin, LspinShape, gate_simila
 from napari_celltype.models.preparation import Preparation
 
 from .experts import Gaussians, fit_gaussians, subclass_codes
-from .fitting import Plan, fit, step_generator
+from .fitting import Plan, Progress, fit, step_generator
 from .splits import donor_folds
 from .tables import Cells
 
@@ -143,9 +143,9 @@ class Distilling:
         Cells drawn for each set of students.
     """
 
-    members: int = 6
-    hidden: tuple[int, ...] = (40, 20)
-    gating: tuple[int, ...] = (50, 50, 50)
+    members: int = 5
+    hidden: tuple[int, ...] = (96, 48)
+    gating: tuple[int, ...] = (64, 64)
     sparsity: float = 0.1
     similarity: float = 0.0
     settling: float = 0.5
@@ -182,7 +182,8 @@ def fit_students(
     settings: Distilling,
     seed: int,
     *,
-    run: Callable[[Lspin, Callable[[int], Tensor], Plan], float] = fit,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
 ) -> Lspin:
     """Teach ``members`` networks from each pool; stacked in the order of the pools."""
     n_classes = pools[0].target.shape[1]
@@ -206,5 +207,5 @@ def fit_students(
             loss = loss + settings.similarity * gate_similarity(gates, seen)
         return loss.sum()
 
-    run(network, loss_at, settings.plan())
+    fit(network, loss_at, settings.plan(), checkpoint=checkpoint, progress=progress)
     return network

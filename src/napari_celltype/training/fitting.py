@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-__all__ = ["Plan", "fit", "step_generator"]
+__all__ = ["Plan", "Progress", "fit", "step_generator"]
 
 Progress = Callable[[int, int, float], None]
 
@@ -79,7 +79,7 @@ def fit(
         optimiser.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        loss = float(value)
+        loss = float(value.detach())
         done = step + 1
         if checkpoint is not None and (done % plan.save_every == 0 or done == plan.steps):
             _save(network, optimiser, done, checkpoint)

@@ -27,9 +27,12 @@ def _silent(stage: str, done: int, total: int, seconds_left: float) -> None:
 
 
 def print_progress(stage: str, done: int, total: int, seconds_left: float) -> None:
-    """Write one line of progress to stderr, over the previous one on a terminal."""
+    """Write progress to stderr: one line rewritten on a terminal, else a line every tenth of the way."""
+    terminal = sys.stderr.isatty()
+    if not terminal and done < total and done * 10 // total == (done - 1) * 10 // total:
+        return
     left = f"{seconds_left:.0f} s left" if seconds_left < 120 else f"{seconds_left / 60:.0f} min left"
-    end = "\n" if done >= total or not sys.stderr.isatty() else "\r"
+    end = "\r" if terminal and done < total else "\n"
     print(f"{stage}: {done}/{total}, {left}    ", end=end, file=sys.stderr, flush=True)
 
 
@@ -72,6 +75,10 @@ class Job:
     def checkpoint(self, name: str) -> Path:
         """Where a long fit keeps its state."""
         return self.out / "checkpoints" / f"{name}.safetensors"
+
+    def steps(self, stage: str) -> Callable[[int, int, float], None]:
+        """A reporter for one stage, taking (done, total, seconds left)."""
+        return lambda done, total, seconds_left: self.report(stage, done, total, seconds_left)
 
     def track(self, items: Iterable[Item], stage: str, total: int | None = None) -> Iterator[Item]:
         """Go through items, reporting each with the time left."""

@@ -24,12 +24,12 @@ __all__ = ["CITATION", "LICENCE", "fit_doubts", "pack_feature_model"]
 FloatArray = NDArray[np.float64]
 
 LICENCE = (
-    "Trained on data of the Allen Institute for Brain Science, used under its terms of use: research with citation, no "
-    "commercial redistribution. What is ours in the weights is BSD-3-Clause."
+    "Trained on data of the Allen Institute for Brain Science, used under its terms of use: research with "
+    "citation, no commercial redistribution. What is ours in the weights is BSD-3-Clause."
 )
 CITATION = (
-    "Allen Institute for Brain Science, Allen Cell Types Database, 2015, https://celltypes.brain-map.org; "
-    "Ophir, Shefi and Lindenbaum, Neuronal cell type classification using deep learning, 2023."
+    "Allen Institute for Brain Science, Allen Cell Types Database, 2015, https://celltypes.brain-map.org; Ophir, "
+    "Shefi and Lindenbaum, Neuronal cell type classification using deep learning, 2023."
 )
 
 _MARGIN = 0.25

@@ -1,0 +1,33 @@
+"""Sentences the cards of several models share."""
+
+from __future__ import annotations
+
+__all__ = ["ABSTAINS", "MOUSE_DATA", "MOUSE_SPLIT", "NEEDS"]
+
+MOUSE_DATA = (
+    "{cells} mouse visual cortex cells of {donors} donors from the Allen Cell Types Database, with the 41 "
+    "features and the five subclasses (by driver line) of Ophir et al. 2023. The labels are driver lines, not "
+    "transcriptomes: a line marks some cells of other subclasses too, which bounds what any classifier can reach."
+    " Allen Institute terms of use: research, with citation, no commercial redistribution. No cell of the tables "
+    "is in the package."
+)
+
+MOUSE_SPLIT = (
+    "Figures are from ten-fold cross-validation by donor, stratified by class, once for every seed: no cell is "
+    "judged by a model that saw another cell of its donor. Calibration is fitted on other donors too. The weights"
+    " shipped were then trained on all cells with the same settings; no figure here is measured on them."
+)
+
+NEEDS = (
+    "The 41 features of the Allen Cell Types table, in its units (mV, pA, V/s, s, MΩ, GΩ; `width` and `latency` "
+    "in seconds, `tau` in ms), from whole-cell current-clamp recordings of acute slices near 34 °C, sampled at 50"
+    " kHz or more and filtered as the Allen Institute did. Other temperatures, solutions and junction-potential "
+    "corrections shift the features; check the range of your data first."
+)
+
+ABSTAINS = (
+    "When the best class has a probability below {confidence:.2f}; when fewer than {features} features are known;"
+    " when a feature lies outside the training range by more than a quarter of it; when the features together are"
+    " farther than {far:.1f} standard deviations from every class (one training cell in 200 is). Reasons are "
+    "given in words. What it says of a species it was not trained on, it cannot know: it was shown none."
+)

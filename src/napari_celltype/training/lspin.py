@@ -1,0 +1,239 @@
+"""The recipe of ``lspin``, the model we ship: gated networks that accept missing stimuli, taught by a density."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_celltype.models.bundle import ModelInfo
+from napari_celltype.models.calibration import Calibration, fit_calibration
+from napari_celltype.models.features import FEATURE_NAMES
+from napari_celltype.models.networks.lspin import Lspin, LspinShape
+from napari_celltype.models.preparation import Preparation, fit_preparation
+from napari_celltype.models.runtime import inference
+
+from .baselines import BASELINES
+from .cards import CardFacts, figures_table, write_card
+from .crossval import out_of_fold
+from .distil import Distilling, columns_with, fit_students, fit_teacher, make_pool, stimulus_sets
+from .facts import ABSTAINS, MOUSE_DATA, MOUSE_SPLIT, NEEDS
+from .job import Job
+from .metrics import score_seeds
+from .packing import CITATION, LICENCE, fit_doubts, pack_feature_model
+from .splits import donor_folds
+from .svc import cross_calibrated
+from .tables import Cells, read_mouse
+
+__all__ = ["run"]
+
+FloatArray = NDArray[np.float64]
+
+FULL = stimulus_sets()[0]
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "all stimuli": FULL,
+    "no noise": ("long square", "ramp", "short square"),
+    "no ramp": ("noise", "long square", "short square"),
+    "no noise, no ramp": ("long square", "short square"),
+    "long square only": ("long square",),
+    "noise only": ("noise",),
+}
+MIN_CONFIDENCE = 0.5
+MIN_FEATURES = 12
+FINAL_MEMBERS = 10
+COMPARED = ("SVC, scikit-learn's defaults", "SVC with coupled pairs", "logistic regression", "Gaussians by driver line")
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What students say of donors they never saw: scores under each condition, and gates with all stimuli."""
+
+    scores: dict[str, FloatArray]
+    gates: FloatArray
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Score on donor folds under every condition, then teach the final networks on all cells and write the model."""
+    cells = read_mouse(job.data)
+    settings = Distilling(members=2, steps=60, pool=2400) if job.quick else Distilling()
+    seeds = [job.seed + s for s in range(1 if job.quick else 3)]
+    held_out = [_held_out(job, cells, settings, seed) for seed in seeds]
+    figures = {
+        name: score_seeds(
+            cross_calibrated([h.scores[name] for h in held_out], cells, seeds), cells.truth, cells.classes, cells.donors
+        ).to_dict()
+        for name in CONDITIONS
+    }
+    report = {
+        "conditions": figures,
+        "baselines": _baselines(job, cells, seeds),
+        "gates": _gate_facts(held_out, cells),
+        "settings": asdict(settings),
+        "seeds": seeds,
+    }
+    _pack(job, cells, settings, held_out, report)
+    return report
+
+
+def _held_out(job: Job, cells: Cells, settings: Distilling, seed: int) -> HeldOut:
+    def compute() -> dict[str, NDArray[Any]]:
+        folds = donor_folds(cells.truth, cells.donors, 3 if job.quick else 10, seed)
+        preparations, network = _teach(job, [cells.take(train) for train, _ in folds], settings, seed, f"folds-{seed}")
+        scores = {name: np.zeros((len(cells), len(cells.classes))) for name in CONDITIONS}
+        gates = np.zeros(cells.features.shape)
+        for number, (_, test) in enumerate(folds):
+            chosen = range(number * settings.members, (number + 1) * settings.members)
+            for name, stimuli in CONDITIONS.items():
+                raw = hide_stimuli(cells.features[test], stimuli)
+                scores[name][test], opened = judge(network, chosen, preparations[number], raw)
+                if name == "all stimuli":
+                    gates[test] = opened
+        return {**{f"scores.{name}": found for name, found in scores.items()}, "gates": gates}
+
+    found = job.stage(f"held-out-{seed}", [asdict(settings), list(CONDITIONS)], compute)
+    return HeldOut({name: found[f"scores.{name}"] for name in CONDITIONS}, found["gates"])
+
+
+def _teach(
+    job: Job, groups: Sequence[Cells], settings: Distilling, seed: int, name: str
+) -> tuple[list[Preparation], Lspin]:
+    preparations, pools = [], []
+    for cells in job.track(groups, f"lspin {name}, labelling"):
+        preparation = fit_preparation(cells.features)
+        teacher = fit_teacher(cells, preparation.filled(preparation.scaled(cells.features)), seed)
+        preparations.append(preparation)
+        pools.append(make_pool(cells, preparation, teacher, settings.pool, seed))
+    network = fit_students(
+        pools, settings, seed, checkpoint=job.checkpoint(name), progress=job.steps(f"lspin {name}, teaching")
+    )
+    return preparations, network
+
+
+def hide_stimuli(raw: FloatArray, kept: tuple[str, ...]) -> FloatArray:
+    """Features as a laboratory without the other stimuli would have them."""
+    hidden = np.full_like(raw, np.nan)
+    columns = columns_with(kept)
+    hidden[:, columns] = raw[:, columns]
+    return hidden
+
+
+def judge(
+    network: Lspin, members: Sequence[int], preparation: Preparation, raw: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Log of the mean probabilities, and mean gates, of some members of a stack."""
+    scaled = preparation.scaled(raw)
+    with inference(len(raw)):
+        x = torch.as_tensor(preparation.filled(scaled), dtype=torch.float32)
+        known = torch.as_tensor(np.isfinite(scaled), dtype=torch.float32)
+        logits, gates, _ = network(*(t.expand(network.shape.members, -1, -1) for t in (x, known)))
+    chosen = list(members)
+    mean = logits[chosen].softmax(dim=-1).mean(dim=0).clamp_min(1e-12).log()
+    return mean.numpy().astype(float), gates[chosen].mean(dim=0).numpy().astype(float)
+
+
+def _baselines(job: Job, cells: Cells, seeds: list[int]) -> dict[str, Any]:
+    n_folds = 3 if job.quick else 10
+    found = {}
+    for name in COMPARED[:1] if job.quick else COMPARED:
+        slug = "".join(c if c.isalnum() else "-" for c in name)
+        runs = out_of_fold(job, slug, cells, BASELINES[name], seeds, n_folds=n_folds)
+        found[name] = score_seeds(runs, cells.truth, cells.classes, cells.donors).to_dict()
+    return found
+
+
+def _gate_facts(held_out: list[HeldOut], cells: Cells) -> dict[str, Any]:
+    """How many features a cell's verdict rests on, which are never used, and whether seeds agree."""
+    gates = np.mean([h.gates for h in held_out], axis=0)
+    usual = gates.mean(axis=0)
+    facts: dict[str, Any] = {
+        "open_by_half": float((gates > 0.5).sum(axis=1).mean()),
+        "open_at_all": float((gates > 0.05).sum(axis=1).mean()),
+        "never": [name for name, most in zip(FEATURE_NAMES, gates.max(axis=0), strict=True) if most < 0.05],
+        "most_open": {
+            name: [FEATURE_NAMES[i] for i in np.argsort(-gates[cells.truth == k].mean(axis=0))[:8]]
+            for k, name in enumerate(cells.classes)
+        },
+    }
+    if len(held_out) > 1:
+        first, second = held_out[0].gates - usual, held_out[1].gates - usual
+        facts["agreement_of_seeds"] = float(np.corrcoef(held_out[0].gates.ravel(), held_out[1].gates.ravel())[0, 1])
+        facts["agreement_beyond_the_average_cell"] = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+    return facts
+
+
+def _pack(job: Job, cells: Cells, settings: Distilling, held_out: list[HeldOut], report: dict[str, Any]) -> None:
+    final = replace(settings, members=settings.members if job.quick else FINAL_MEMBERS)
+    (preparation,), network = _teach(job, [cells], final, job.seed, "all-cells")
+    gates = np.mean([h.gates for h in held_out], axis=0)
+    weights = {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
+    weights["gates.by_class"] = np.stack([gates[cells.truth == k].mean(axis=0) for k in range(len(cells.classes))])
+    info = ModelInfo(
+        name="lspin",
+        version="1.0.0",
+        task="mouse cortical subclass, five classes",
+        input="features",
+        kind="lspin",
+        classes=cells.classes,
+        default=True,
+        summary=(
+            "Locally sparse networks on the 41 Allen features: the gates of a cell say which features its verdict "
+            "rests on. Accepts missing stimuli."
+        ),
+        species=("mouse",),
+        licence=LICENCE,
+        citation=CITATION + " Method: Yang, Lindenbaum and Kluger, Locally sparse neural networks, ICML 2022.",
+        settings={"network": shape_settings(network.shape)},
+    )
+    doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=MIN_FEATURES, seed=job.seed)
+    card = write_card(info, _card_facts(cells, report, doubts.farthest))
+    pack_feature_model(
+        job.out,
+        info,
+        weights,
+        preparation=preparation,
+        calibration=_calibration(held_out, cells),
+        doubts=doubts,
+        card=card,
+        seed=job.seed,
+    )
+
+
+def _calibration(held_out: list[HeldOut], cells: Cells) -> Calibration:
+    scores = np.concatenate([h.scores[name] for h in held_out for name in CONDITIONS])
+    return fit_calibration(scores, np.tile(cells.truth, len(held_out) * len(CONDITIONS)), len(cells.classes))
+
+
+def shape_settings(shape: LspinShape) -> dict[str, Any]:
+    """A network's shape as plain data for a description."""
+    stated = asdict(shape)
+    return {name: list(v) if isinstance(v, tuple) else (0.0 if v is None else v) for name, v in stated.items()}
+
+
+def _card_facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFacts:
+    gates = report["gates"]
+    never = ", ".join(f"`{name}`" for name in gates["never"]) or "none"
+    openness = "\n".join(f"- {name}: {', '.join(features)}" for name, features in gates["most_open"].items())
+    return CardFacts(
+        data=MOUSE_DATA.format(cells=len(cells), donors=len(set(cells.donors.tolist()))),
+        split=MOUSE_SPLIT
+        + " The settings were chosen by such folds on the same cells, so expect slightly less on new donors.",
+        needs=NEEDS
+        + " Stimuli may be missing: see the table of conditions. Seal resistance and the test pulse's input "
+        "resistance are not used.",
+        abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=MIN_FEATURES, far=farthest),
+        figures={"lspin": report["conditions"]["all stimuli"], **report["baselines"]},
+        command="napari-celltype train lspin --data DIR --out OUT",
+        extra={
+            "With stimuli missing": figures_table(report["conditions"]),
+            "Gates": (
+                f"A cell's verdict rests on {gates['open_at_all']:.0f} of 41 features, {gates['open_by_half']:.0f} of "
+                f"them more than half open. Never used: {never}. Gates of two seeds correlate by "
+                f"{gates.get('agreement_of_seeds', float('nan')):.2f}. A gate says that a feature was let through, not "
+                f"that the class depends on it alone. Most open, by class:\n\n{openness}"
+            ),
+        },
+    )
