@@ -15,11 +15,12 @@ from napari_celltype.neuron import Defect, Neuron, SwcText
 
 from .numbers import cut_pieces, pad, scan_numbers
 from .swc_defects import Nodes, find_node_defects, make, sort
-from .swc_text import LineReading, blank_comments, decode, describe_text, read_odd_line, unify_lines
+from .swc_text import BOM, LineReading, blank_comments, decode, describe_text, read_odd_line, unify_lines
 
 __all__ = ["find_parent_rows", "parse_swc"]
 
 
+_BLANKS = bytes(range(33))
 _WHOLE = (0, 1, 6)
 """Columns that hold whole numbers."""
 
@@ -219,9 +220,9 @@ def _lines(lines: list[int]) -> str:
 
 def _refuse(body: bytes, padded: bytearray, findings: _Findings, path: Path | None) -> None:
     """Say why there is no node at all."""
-    if not body.strip(b" \t\r\n\0\xef\xbb\xbf"):
+    if not body.removeprefix(BOM).strip(_BLANKS):
         raise NeuronError("the file is empty", path=path, hint="Choose another file, or export it again.")
-    if not padded.strip(b" \t\r\n\0\v\f"):
+    if not padded.strip(_BLANKS):
         raise NeuronError(
             "the file holds only comments, no node", path=path, hint="Choose another file, or export it again."
         )
@@ -229,4 +230,5 @@ def _refuse(body: bytes, padded: bytearray, findings: _Findings, path: Path | No
     more = len(findings.defects) - 1
     reason = f"no line can be read as a node. {first.message.removesuffix(' The line is not shown.')}"
     hint = "A node line holds seven numbers: id type x y z radius parent."
-    raise NeuronError(f"{reason} {f'({more} more lines like it)' if more else ''}".strip(), path=path, hint=hint)
+    others = f" {more} other line{'s' if more > 1 else ''} cannot be read either." if more else ""
+    raise NeuronError(reason + others, path=path, hint=hint)

@@ -48,7 +48,8 @@ CATALOGUE: dict[str, DefectKind] = {
         DefectKind("truncated-last-line", "warning", "The file stops in the middle of a line.", _LEFT_OUT),
         DefectKind("damaged-gzip", "warning", "The compressed data break off or are damaged.", "What can be unpacked "
                    "is read."),
-        DefectKind("nul-bytes", "warning", "The file holds zero bytes, as after a crash.", "They are read as blanks."),
+        DefectKind("control-bytes", "warning", "The file holds bytes that are no text, as after a crash.", "They are "
+                   "read as blanks."),
         DefectKind("missing-parent", "warning", "A parent is not in the file.", "The node is an extra root; saving "
                    "keeps the parent's number."),
         DefectKind("duplicate-id", "warning", "Several nodes have one id.", "All are kept; children belong to the "
@@ -194,7 +195,7 @@ def _describe_cycle(nodes: Nodes, loop: NDArray[np.int64]) -> Defect:
 
 
 def _check_finite(nodes: Nodes) -> list[Defect]:
-    if bool(np.isfinite(nodes.xyz_um.sum() + nodes.radii_um.sum())):
+    if bool(np.isfinite(nodes.xyz_um).all() and np.isfinite(nodes.radii_um).all()):
         return []
     values = np.column_stack([nodes.xyz_um, nodes.radii_um])
     found = []

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_celltype.neuron import Defect
 
 from .numbers import PADDING, read_number
@@ -16,6 +19,7 @@ BOM = b"\xef\xbb\xbf"
 FIELD = re.compile(rb"[^\x00-\x20,;]+")
 """A column of a node line, whether blanks, tabs, commas or semicolons part them."""
 
+_WORD = re.compile(rb"[^\x00-\x20]+")
 _NAMES = ("id", "type", "x", "y", "z", "radius", "parent")
 _DECIMAL_COMMA = re.compile(rb"[+-]?\d+,\d+")
 _INT64 = 1 << 63
@@ -62,13 +66,19 @@ def describe_text(body: bytes, padded: bytearray) -> list[Defect]:
     if b"\t" in padded:
         line = 1 + padded.count(b"\n", 0, padded.find(b"\t"))
         found.append(make("tab-separated", "Columns are separated by tabs.", line=line))
-    if b"\0" in body:
-        line = 1 + body.count(b"\n", 0, body.find(b"\0"))
-        text = f"The file holds {body.count(0)} zero bytes: it may be damaged. They are read as blanks."
-        found.append(make("nul-bytes", text, line=line))
+    if len(odd := find_control_bytes(body)):
+        line = 1 + body.count(b"\n", 0, int(odd[0]))
+        text = f"{len(odd)} bytes are no text: the file may be damaged. They are read as blanks."
+        found.append(make("control-bytes", text, line=line))
     if not body.isascii():
         found += _describe_encoding(body)
     return found
+
+
+def find_control_bytes(body: bytes) -> NDArray[np.int64]:
+    """Places of the control characters that have no business in a text."""
+    characters = np.frombuffer(body, dtype=np.uint8)
+    return np.flatnonzero((characters < 9) | ((characters - 14) < 18))
 
 
 def _describe_line_ends(body: bytes) -> list[Defect]:
@@ -120,7 +130,7 @@ def read_odd_line(text: bytes, line: int, *, cut_off: bool = False) -> LineReadi
     cut_off
         Whether it is the last line and has no line end.
     """
-    words = text.replace(b"\0", b" ").split()
+    words = _WORD.findall(text)
     commas = b"," in text or b";" in text
     columns = FIELD.findall(text) if commas else words
     claimed = _whole_number(columns[0]) if columns else None
