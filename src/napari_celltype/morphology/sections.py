@@ -58,7 +58,9 @@ class Sections:
         return sums.astype(np.float64, copy=False)
 
 
-def split_sections(parents: IntArray, stop: NDArray[np.bool_] | None = None) -> Sections:
+def split_sections(
+    parents: IntArray, stop: NDArray[np.bool_] | None = None, keep: NDArray[np.bool_] | None = None
+) -> Sections:
     """Split a tree into its sections.
 
     Parameters
@@ -67,12 +69,16 @@ def split_sections(parents: IntArray, stop: NDArray[np.bool_] | None = None) -> 
         Parent rows, without cycles.
     stop
         Rows that belong to no section and that sections begin after, such as the soma's.
+    keep
+        Rows at which a section ends besides the forks and tips.
     """
     parents = np.asarray(parents, dtype=np.int64)
     n = len(parents)
     is_root = parents < 0
     stop = np.zeros(n, dtype=bool) if stop is None else stop
     closes = (tree.child_counts(parents) != 1) | is_root | stop
+    if keep is not None:
+        closes |= keep
     cut_parents = np.where(is_root | stop | closes[parents], -1, parents)
     head_of_row = roots_of(cut_parents)
     is_head = (cut_parents < 0) & ~is_root & ~stop
