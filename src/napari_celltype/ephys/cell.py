@@ -14,7 +14,7 @@ from napari_celltype.recording import FloatArray, Recording
 
 from .passive import Square, input_resistance_mohm, time_constant_s
 from .pulses_vc import pulse_resistance_mohm
-from .sweeps import MeasuredSweep, read_pair, square_of
+from .sweeps import MeasuredSweep, square_of
 
 __all__ = ["Family", "Measured", "measure_families"]
 
@@ -149,22 +149,25 @@ def _slope(x: Sequence[float], y: Sequence[float]) -> float:
 
 
 def _from_silent(sweeps: Sequence[MeasuredSweep], family: Family) -> None:
-    deflected = [entry for entry in sweeps if np.isfinite(entry.values["deflection_mv"]) and entry.amplitude_pa != 0.0]
+    # sag is how a hyperpolarised membrane comes back; where no command is known its direction is not either
+    deflected = [e for e in sweeps if np.isfinite(e.values["deflection_mv"]) and not e.passive_pa >= 0.0]
     if deflected:
         nearest = min(deflected, key=lambda entry: abs(entry.values["deflection_mv"] - _SAG_AT_MV))
         family.add("vm_for_sag", nearest.values["deflection_mv"], [nearest])
         if np.isfinite(nearest.values["sag"]):
             family.add("sag", nearest.values["sag"], [nearest])
-    negative = [entry for entry in sweeps if entry.amplitude_pa < 0.0]
-    passive = [entry for entry in negative if entry.amplitude_pa > _PASSIVE_BELOW_PA]
-    note = "" if passive else f"no step lies between {_PASSIVE_BELOW_PA:g} and 0 pA; all negative steps were used"
-    _from_passive(passive or negative, family, note)
+    negative = sorted((entry for entry in sweeps if entry.passive_pa < 0.0), key=lambda e: -e.passive_pa)
+    passive = [entry for entry in negative if entry.passive_pa > _PASSIVE_BELOW_PA]
+    note = "" if passive else f"no step lies between {_PASSIVE_BELOW_PA:g} and 0 pA; the three weakest were used"
+    _from_passive(sorted(passive or negative[:3], key=lambda e: e.sweep.index), family, note)
 
 
 def _from_passive(sweeps: Sequence[MeasuredSweep], family: Family, note: str) -> None:
     if not sweeps:
         return
     squares = [_square(entry) for entry in sweeps]
+    if any(entry.stimulus.prepulse for entry in sweeps):
+        note = "measured on the step right before the stimulus"
     resistance = input_resistance_mohm(squares)
     if np.isfinite(resistance):
         family.add("ri", resistance, sweeps, note)
@@ -176,11 +179,9 @@ def _from_passive(sweeps: Sequence[MeasuredSweep], family: Family, note: str) ->
 
 
 def _square(entry: MeasuredSweep) -> Square:
-    voltage, current = read_pair(entry.sweep, entry.stimulus)
-    if current is not None and np.isfinite(entry.amplitude_pa):
-        # the step as commanded: a measured current is noisy where the potential is lowest
-        current = np.full(voltage.size, entry.amplitude_pa)
-    return square_of(entry.sweep, entry.stimulus, voltage, current)
+    square = square_of(entry.sweep, entry.stimulus, entry.sweep.voltage_mv())
+    assert square is not None
+    return square
 
 
 def _from_short_squares(sweeps: Sequence[MeasuredSweep], family: Family) -> None:

@@ -180,16 +180,20 @@ def measure_features(
 def _measure_electrode(
     recording: Recording, stimuli: list[Stimulus], electrode: str | None, rules: SpikeRules
 ) -> tuple[list[MeasuredSweep], str, list[str]]:
-    names = list(dict.fromkeys(s.electrode for s in recording.sweeps if s.clamp != "voltage")) or [""]
+    names = _electrodes(recording, "current") or _electrodes(recording, "unknown") or [""]
     if electrode is not None and electrode not in recording.electrodes:
         raise ValueError(f"there is no electrode {electrode!r}; this recording has {recording.electrodes}")
     wanted = names if electrode is None else [electrode]
     measured = {name: measure_sweeps(recording, stimuli, name, rules) for name in wanted}
     best = max(wanted, key=lambda name: sum(entry.fires for entry in measured[name]))
-    notes = []
+    notes: list[str] = []
     if len(wanted) > 1:
         notes.append(f"Of {len(wanted)} electrodes, “{best}” was measured: it fires in most sweeps.")
     return measured[best], best, notes
+
+
+def _electrodes(recording: Recording, clamp: str) -> list[str]:
+    return list(dict.fromkeys(sweep.electrode for sweep in recording.sweeps if sweep.clamp == clamp))
 
 
 def _value(values: Mapping[str, Measured], name: str) -> float:

@@ -22,14 +22,13 @@ _LARGEST_RESIDUAL_MV = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Square:
-    """A sweep with a current step from ``onset_s`` to ``offset_s``; ``rest_until_s`` if another step precedes it."""
+    """A sweep with a current step of ``step_pa`` from ``onset_s`` to ``offset_s``."""
 
     voltage_mv: FloatArray
-    current_pa: FloatArray | None
+    step_pa: float
     rate_hz: float
     onset_s: float
     offset_s: float
-    rest_until_s: float | None = None
 
     def at(self, time_s: float) -> int:
         """Index of the sample nearest to a time, within the sweep."""
@@ -43,9 +42,8 @@ class Square:
 
 def baseline_mv(square: Square, interval_s: float = BASELINE_S) -> float:
     """Mean potential in the time before the step (100 ms, or what there is of it; NaN below 5 ms)."""
-    end = square.onset_s if square.rest_until_s is None else min(square.rest_until_s, square.onset_s)
-    start = max(end - interval_s, 0.0)
-    return square.mean(start, end) if end - start >= _SHORTEST_BASELINE_S else float("nan")
+    start = max(square.onset_s - interval_s, 0.0)
+    return square.mean(start, square.onset_s) if square.onset_s - start >= _SHORTEST_BASELINE_S else float("nan")
 
 
 def deflection(square: Square, *, downwards: bool | None = None) -> tuple[float, int]:
@@ -54,8 +52,7 @@ def deflection(square: Square, *, downwards: bool | None = None) -> tuple[float,
     if last <= first:
         return float("nan"), first
     if downwards is None:
-        middle = square.at((square.onset_s + square.offset_s) / 2.0)
-        downwards = square.current_pa is None or not square.current_pa[middle] >= 0.0
+        downwards = not square.step_pa >= 0.0
     part = square.voltage_mv[first:last]
     index = first + int(part.argmin() if downwards else part.argmax())
     return float(square.voltage_mv[index]), index
@@ -72,25 +69,21 @@ def sag(square: Square) -> float:
 
 
 def input_resistance_mohm(squares: Sequence[Square]) -> float:
-    """Slope of the lowest potential against the current there, over hyperpolarising steps."""
-    points = [
-        (index, square)
-        for square in squares
-        if np.isfinite((low := deflection(square, downwards=True))[0])
-        for index in [low[1]]
-        if square.current_pa is not None
-    ]
-    if not points:
+    """Slope of the lowest potential against the current, over hyperpolarising steps.
+
+    Where all steps are alike a line has nothing to go by; then the mean deflection from each sweep's own rest counts.
+    """
+    lowest = np.array([deflection(square, downwards=True)[0] for square in squares])
+    steps = np.array([square.step_pa for square in squares])
+    known = np.isfinite(lowest) & np.isfinite(steps)
+    lowest, steps = lowest[known], steps[known]
+    if not steps.size:
         return float("nan")
-    potential = [float(square.voltage_mv[index]) for index, square in points]
-    current = [float(square.current_pa[index]) for index, square in points if square.current_pa is not None]
-    if len(points) == 1:  # a line needs two points: its own rest is the other one
-        potential.append(baseline_mv(points[0][1]))
-        current.append(0.0)
-    if not np.isfinite(potential + current).all() or np.ptp(current) == 0.0:
-        return float("nan")
-    x = np.array(current) - np.mean(current)
-    return float(x @ np.array(potential) / (x @ x)) * 1e3
+    if np.ptp(steps) < 1e-3:
+        rest = np.array([baseline_mv(square) for square in squares])[known]
+        return float(np.mean((lowest - rest) / steps)) * 1e3
+    centred = steps - steps.mean()
+    return float(centred @ lowest / (centred @ centred)) * 1e3
 
 
 def time_constant_s(square: Square, latest_end_s: float | None = None) -> float:

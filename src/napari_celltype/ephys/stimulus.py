@@ -46,8 +46,8 @@ class Stimulus:
         Begin and end of a test pulse before the stimulus.
     baseline_pa
         Holding current.
-    leaves_rest_s
-        When the command first left the holding current; before the onset where another step precedes it.
+    prepulse
+        Another step that ends where this one begins: its onset (s), its end (s) and its size (pA).
     """
 
     kind: StimulusKind
@@ -59,7 +59,7 @@ class Stimulus:
     source: StimulusSource = "none"
     test_pulse_s: tuple[float, float] | None = None
     baseline_pa: float | None = None
-    leaves_rest_s: float | None = None
+    prepulse: tuple[float, float, float] | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -81,6 +81,9 @@ _NAMES: tuple[tuple[str, StimulusKind, float], ...] = (
     (r"\bramps?\b|\bx?7?ramp|\bc1rp25|_ramp\b", "ramp", 0.9),
     (r"gap[- ]?free|spontaneous", "gap_free", 0.7),
 )
+
+
+_ADJACENT_S = 0.05
 
 
 def find_stimulus(sweep: Sweep) -> Stimulus:
@@ -166,7 +169,6 @@ def _from_note(sweep: Sweep) -> Stimulus | None:
         confidence,
         reason,
         "command",
-        leaves_rest_s=note.onset_s,
     )
 
 
@@ -189,7 +191,6 @@ def _from_shape(sweep: Sweep, shape: CommandShape) -> Stimulus:
         "command",
         shape.test_pulse_s,
         shape.baseline_pa,
-        shape.onset_s,
     )
 
 
@@ -280,7 +281,9 @@ def _first_varied_step(shapes: Sequence[CommandShape | None]) -> tuple[float, fl
 
 def _as_step(found: Stimulus, times: tuple[float, float], shape: CommandShape) -> Stimulus:
     kind, confidence, _ = _kind_of_square(times[1] - times[0])
-    own = next((pulse for pulse in shape.pulses if _is_at(pulse, times)), None)
+    middle = (times[0] + times[1]) / 2.0
+    own = next((pulse for pulse in shape.pulses if pulse.start_s <= middle < pulse.stop_s), None)
+    before = next((pulse for pulse in shape.pulses if abs(pulse.stop_s - times[0]) < _ADJACENT_S), None)
     n_others = len(shape.pulses) - (own is not None)
     reason = f"the step from {times[0]:.4g} to {times[1]:.4g} s changes between sweeps"
     if own is None:
@@ -297,7 +300,7 @@ def _as_step(found: Stimulus, times: tuple[float, float], shape: CommandShape) -
         reason=reason,
         source="command",
         baseline_pa=shape.baseline_pa,
-        leaves_rest_s=times[0] if shape.onset_s is None else min(shape.onset_s, times[0]),
+        prepulse=None if before is None else (before.start_s, before.stop_s, before.level_pa),
     )
 
 

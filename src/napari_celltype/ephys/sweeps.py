@@ -39,6 +39,11 @@ class MeasuredSweep:
         return float("nan") if self.stimulus.amplitude_pa is None else self.stimulus.amplitude_pa
 
     @property
+    def passive_pa(self) -> float:
+        """Size of the step the passive values belong to: of a step right before the stimulus, if there is one."""
+        return self.amplitude_pa if self.stimulus.prepulse is None else self.stimulus.prepulse[2]
+
+    @property
     def fires(self) -> bool:
         """Whether it has a spike in the time looked at."""
         return self.values.get("rate_hz", 0.0) > 0.0
@@ -57,12 +62,13 @@ def measure_sweeps(
     return [_measure(sweep, stimulus, short if stimulus.kind == "short_square" else rules) for sweep, stimulus in pairs]
 
 
-def square_of(measured: Sweep, stimulus: Stimulus, voltage: FloatArray, current: FloatArray | None) -> Square:
-    """The sweep as a current step."""
-    assert stimulus.onset_s is not None
-    assert stimulus.offset_s is not None
-    onset, offset = stimulus.onset_s, stimulus.offset_s
-    return Square(voltage, current, measured.rate_hz, onset, offset, stimulus.leaves_rest_s)
+def square_of(sweep: Sweep, stimulus: Stimulus, voltage: FloatArray) -> Square | None:
+    """The step that begins from rest: the stimulus, or the step right before it."""
+    if stimulus.onset_s is None or stimulus.offset_s is None:
+        return None
+    size = float("nan") if stimulus.amplitude_pa is None else stimulus.amplitude_pa
+    onset, offset, size = stimulus.prepulse or (stimulus.onset_s, stimulus.offset_s, size)
+    return Square(voltage, size, sweep.rate_hz, onset, offset)
 
 
 def read_pair(sweep: Sweep, stimulus: Stimulus) -> tuple[FloatArray, FloatArray | None]:
@@ -113,11 +119,15 @@ def _measure(sweep: Sweep, stimulus: Stimulus, rules: SpikeRules) -> MeasuredSwe
         return MeasuredSweep(sweep, stimulus, find_spikes(np.empty(0), sweep.rate_hz), problem=problem)
     start, stop = _window(stimulus)
     spikes = find_spikes(voltage, sweep.rate_hz, current, start_s=start, stop_s=stop, rules=rules)
+    if stop is not None and stop > sweep.duration_s + 1e-3:
+        text = f"the sweep ends at {sweep.duration_s:.4g} s, before its stimulus does ({stop:.4g} s)"
+        return MeasuredSweep(sweep, stimulus, spikes, problem=text)
     counted = spikes[~spikes["clipped"].to_numpy()] if stimulus.kind == "short_square" else spikes
     last = (sweep.n_samples - 1) / sweep.rate_hz
     values = train_features(counted, 0.0 if start is None else start, last if stop is None else stop)
-    if stimulus.kind == "long_square" and stimulus.onset_s is not None and stimulus.offset_s is not None:
-        values |= _passive(square_of(sweep, stimulus, voltage, current))
+    square = square_of(sweep, stimulus, voltage) if stimulus.kind == "long_square" else None
+    if square is not None:
+        values |= _passive(square)
     return MeasuredSweep(sweep, stimulus, spikes, values, "; ".join(spikes.attrs["notes"]))
 
 
