@@ -212,13 +212,10 @@ def _synch(recording: Recording, n_channels: int) -> bytes:
 
 
 def _tags(recording: Recording, n_channels: int) -> bytes:
-    starts = _starts(recording, n_channels)
-    return b"".join(
-        struct.pack(
-            "<i56shh", start, (sweep.stimulus.name or "sweep").encode("ascii", "replace").ljust(56), _TAG_COMMENT, 0
-        )
-        for start, sweep in zip(starts, recording.sweeps, strict=True)
-    )
+    """A comment at each sweep's start: the name of its stimulus."""
+    names = [(sweep.stimulus.name or "sweep").encode("ascii", "replace").ljust(56) for sweep in recording.sweeps]
+    pairs = zip(_starts(recording, n_channels), names, strict=True)
+    return b"".join(struct.pack("<i56shh", start, name, _TAG_COMMENT, 0) for start, name in pairs)
 
 
 class _Strings:

@@ -36,8 +36,8 @@ class Electrode:
     """
 
     bridge_residue_mohm: float = 1.5
-    capacitance_mv_per_pa: float = 0.006
-    capacitance_ms: float = 0.12
+    capacitance_mv_per_pa: float = 0.003
+    capacitance_ms: float = 0.08
     noise_mv: float = 0.06
     membrane_noise_mv: float = 0.12
     hum_mv: float = 0.02
