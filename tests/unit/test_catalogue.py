@@ -77,7 +77,7 @@ def test_a_trained_folder_loads_by_its_path(tmp_path: Path) -> None:
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     linear_model(tmp_path)
-    with pytest.raises(ModelError, match="no model named 'lpsin'.*Models here: small"):
+    with pytest.raises(ModelError, match=r"no model named 'lpsin'.*Models here: small"):
         load_model("lpsin", folder=tmp_path)
 
 
@@ -206,7 +206,7 @@ def test_bundled_models_are_intact_and_compute_what_they_did_when_published(fold
     bundle = read_bundle(folder)
     assert (folder.parent.name, folder.name) == (bundle.info.name, bundle.info.version)
     assert load_model(folder, device="cpu").self_test() < 1e-4
-    assert set(path.name for path in folder.iterdir()) == {*bundle.info.files, "model.toml"}
+    assert {path.name for path in folder.iterdir()} == {*bundle.info.files, "model.toml"}
 
 
 def test_no_bundled_file_is_a_pickle() -> None:

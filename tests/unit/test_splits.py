@@ -25,7 +25,8 @@ def test_no_donor_is_on_two_sides_and_no_cell_is_lost(seed: int) -> None:
     parts = split.train, split.validation, split.test
     assert sorted(np.concatenate(parts)) == list(range(len(truth)))
     sides = [set(donors[rows]) for rows in parts]
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert not sides[0] & sides[1]
+    assert not (sides[0] | sides[1]) & sides[2]
     assert all(len(set(truth[rows])) == 5 for rows in parts)
     assert abs(len(split.test) / len(truth) - 0.2) < 0.06
 

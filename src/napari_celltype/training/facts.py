@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ABSTAINS", "MOUSE_DATA", "MOUSE_SPLIT", "NEEDS"]
+__all__ = ["ABSTAINS", "BOTH_DATA", "BOTH_SPLIT", "MOUSE_DATA", "MOUSE_SPLIT", "NEEDS"]
 
 MOUSE_DATA = (
     "{cells} mouse visual cortex cells of {donors} donors from the Allen Cell Types Database, with the 41 "
@@ -30,4 +30,19 @@ ABSTAINS = (
     " when a feature lies outside the training range by more than a quarter of it; when the features together are"
     " farther than {far:.1f} standard deviations from every class (one training cell in 200 is). Reasons are "
     "given in words. What it says of a species it was not trained on, it cannot know: it was shown none."
+)
+
+BOTH_DATA = (
+    "{mouse} mouse visual cortex cells of {mouse_donors} donors and {human} human cortex cells of {human_donors} "
+    "donors (tissue removed in surgery) from the Allen Cell Types Database, with the 41 features of Ophir et al. "
+    "2023. Excitatory means spiny dendrites, inhibitory aspiny ones, as seen in the fill: a sign of the "
+    "transmitter, not a measurement of it. Allen Institute terms of use: research, with citation, no commercial "
+    "redistribution. No cell of the tables is in the package."
+)
+
+BOTH_SPLIT = (
+    "Figures are from ten-fold cross-validation by donor, stratified by class and species, once for every seed: "
+    "no cell is judged by a model that saw another cell of its donor, and every model saw human cells of other "
+    "donors. Calibration is fitted on other donors too. The weights shipped were then trained on all cells with "
+    "the same settings; no figure here is measured on them. Human donors are few, so the intervals are wide."
 )
