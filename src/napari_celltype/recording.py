@@ -79,19 +79,16 @@ class Sweep:
         """Seconds of signal the file holds, blank tail included."""
         return self.n_stored / self.rate_hz
 
-    @property
-    def _read_response(self) -> SampleReader | None:
-        """The measured signal; a command may honestly end at zero, so it says nothing about what was recorded."""
-        first, second = self.read_voltage, self.read_current
-        if self.clamp == "voltage":
-            first, second = second, first
-        return first if first is not None else second
-
     @cached_property
     def n_samples(self) -> int:
         """Samples that were really recorded: a tail of NaN, or of zeros after a jump, is left out."""
-        reader = self._read_response
-        return self.n_stored if reader is None else recorded_length(reader, self.n_stored, self.rate_hz)
+        # the measured signal tells: a command may honestly end at zero
+        voltage_first = self.clamp != "voltage" and self.read_voltage is not None
+        if voltage_first or self.read_current is None:
+            reader, smallest_jump = self.read_voltage, _SMALLEST_JUMP_V
+        else:
+            reader, smallest_jump = self.read_current, _SMALLEST_JUMP_A
+        return self.n_stored if reader is None else recorded_length(reader, self.n_stored, self.rate_hz, smallest_jump)
 
     @property
     def duration_s(self) -> float:
@@ -203,15 +200,20 @@ class Recording:
 
 _TAILS_NAMED = 5
 _TAIL_BLOCK = 4096
+# below these a return to rest cannot be told from a stop
+_SMALLEST_JUMP_V = 1e-3
+_SMALLEST_JUMP_A = 1e-12
 _TAIL_MIN_S = 1e-3
 _TAIL_MIN_SAMPLES = 10
+_TAIL_MIN_ZEROS_IN_NOISE = 50
 
 
-def recorded_length(read: SampleReader, n_stored: int, rate_hz: float) -> int:
+def recorded_length(read: SampleReader, n_stored: int, rate_hz: float, smallest_jump: float = _SMALLEST_JUMP_V) -> int:
     """Samples before a blank tail, reading backwards only as far as the tail reaches.
 
-    A tail is a run of NaN, or of exact zeros that begins with a jump no ordinary sample step explains
-    (acquisition programs fill the rest of an aborted sweep with zeros; a signal may honestly rest at zero).
+    A tail is a run of NaN, or of exact zeros that begins with a jump no ordinary sample step explains, or that ends
+    the noise of the signal (acquisition programs fill the rest of an aborted sweep with zeros; a noiseless signal
+    may honestly come to rest at zero).
     A sweep that is blank from its first sample keeps its length: there is nothing to tell a tail from.
     """
     if n_stored == 0:
@@ -233,17 +235,23 @@ def recorded_length(read: SampleReader, n_stored: int, rate_hz: float) -> int:
     if np.isnan(last):
         return length
     long_enough = n_stored - length >= max(_TAIL_MIN_SAMPLES, _TAIL_MIN_S * rate_hz)
-    return length if long_enough and _jumps_to_zero(read(max(0, length - 200), length)) else n_stored
+    before = read(max(0, length - 200), length)
+    return length if long_enough and _stops(before, n_stored - length, smallest_jump) else n_stored
 
 
 def _is_zero(values: FloatArray) -> NDArray[np.bool_]:
     return values == 0.0
 
 
-def _jumps_to_zero(before: FloatArray) -> bool:
-    steps = np.abs(np.diff(before))
-    steps = steps[np.isfinite(steps)]
-    usual = float(np.median(steps)) if steps.size else 0.0
-    # 1 mV, or 1 pA where the signal is a current: below that a return to rest is indistinguishable from a stop
-    floor = 1e-3 if np.nanmax(np.abs(before), initial=0.0) > 1e-6 else 1e-12
-    return abs(float(before[-1])) > max(10.0 * usual, floor)
+def _stops(before: FloatArray, n_zeros: int, smallest_jump: float) -> bool:
+    """Whether zeros after these samples are no part of the signal."""
+    before = before[np.isfinite(before)]
+    steps = np.diff(before)
+    if not steps.size:
+        return False
+    usual = float(np.median(np.abs(steps)))
+    if abs(float(before[-1])) > max(10.0 * usual, smallest_jump):
+        return True
+    # noise turns at most samples and is hardly ever exactly zero; fifty zeros in a row are none
+    turns = float(np.mean(steps[1:] * steps[:-1] < 0)) if steps.size > 1 else 0.0
+    return n_zeros >= _TAIL_MIN_ZEROS_IN_NOISE and turns > 0.3 and float(np.mean(before == 0.0)) < 0.05

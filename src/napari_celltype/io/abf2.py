@@ -232,9 +232,10 @@ def _read_epochs(entries: list[bytes]) -> dict[int, list[Epoch]]:
 def _read_user_lists(entries: list[bytes], strings: _Strings) -> dict[int, UserList]:
     lists = {}
     for entry in entries:
-        dac, enabled, parameter, repeats = integers("hhhh", entry, 0)
+        # the flag between the two is 0 in files that used their list; a parameter is named only where one is used
+        dac, _, parameter, repeats = integers("hhhh", entry, 0)
         (text,) = integers("i", entry, 8)
-        if enabled:
+        if parameter > 0:
             lists[dac] = UserList(parameter, read_values(strings.at(text)), repeats != 0)
     return lists
 

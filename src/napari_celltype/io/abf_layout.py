@@ -36,16 +36,15 @@ def place_sweeps(header: AbfHeader, file_size: int, path: Path) -> tuple[list[Sw
     claimed = header.n_points // n_channels
     lengths, notes = _sweep_lengths(header, claimed, path)
     stops = np.cumsum(lengths)
+    firsts = stops - lengths
     whole = int(np.searchsorted(stops, present, side="right"))
     if whole < len(lengths):
         before = int(stops[whole - 1]) if whole else 0
         notes.append(_note_of_cut(header, lengths, whole, present - before))
         if whole == 0:
-            lengths = np.minimum(lengths[:1], present)
-            whole = 1
+            lengths, whole = np.minimum(lengths[:1], present), 1
         if lengths[0] < 1:
             raise RecordingError("its header promises samples, but the file has none", path=path, hint=DAMAGED)
-    firsts = stops - lengths if len(stops) == len(lengths) else np.zeros(1, np.int64)
     starts = _sweep_starts(header, lengths)
     places = [
         SweepPlace(number, int(firsts[number]), int(lengths[number]), float(starts[number])) for number in range(whole)
