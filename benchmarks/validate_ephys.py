@@ -1,4 +1,4 @@
-"""Compare our spikes and features with ipfx's on real and simulated recordings, and write the table of docs/validation.md.
+"""Compare our spikes and features with ipfx's, on real and simulated recordings, for docs/validation.md.
 
 Run in the environment of ``make validation-env`` (``.venv-validation/bin/python benchmarks/validate_ephys.py``); the
 real recordings are looked for as the tests do (NAPARI_CELLTYPE_DATA, else ``../shared/data``). With ``--store`` the
@@ -49,7 +49,18 @@ PER_SPIKE = {
     "width": "width_s",
     "clipped": "clipped",
 }
-CELL = ("vrest", "ri", "sag", "vm_for_sag", "tau", "rheobase_pa", "f_i_curve_slope", "latency", "adaptation", "avg_isi_s")
+CELL = (
+    "vrest",
+    "ri",
+    "sag",
+    "vm_for_sag",
+    "tau",
+    "rheobase_pa",
+    "f_i_curve_slope",
+    "latency",
+    "adaptation",
+    "avg_isi_s",
+)
 FAMILIES = ("long_square", "short_square", "ramp")
 FIRST_SPIKE = ("threshold_v", "peak_v", "trough_v", "fast_trough_v", "upstroke_downstroke_ratio", "threshold_i")
 
@@ -166,7 +177,16 @@ def long_squares_of_ipfx(measured: list[MeasuredSweep]) -> dict[str, float]:
         values |= {"latency": hero["latency"], "adaptation": hero["adapt"], "avg_isi_s": hero["mean_isi"]}
         rheobase = found["spikes_set"][found["rheobase_sweep"].name].iloc[0].to_dict()
         values |= first_spike_of_ipfx(rheobase, "long_square")
+        values |= delay_of_ipfx(as_sweep(family[hero.name]), found["spikes_set"][hero.name], start)
     return values
+
+
+def delay_of_ipfx(sweep: SimpleNamespace, spikes: pd.DataFrame, start: float) -> dict[str, float]:
+    from ipfx.spike_features import fit_prespike_time_constant
+
+    first = spikes["threshold_t"].iloc[0]
+    tau = fit_prespike_time_constant(sweep.t, sweep.v, start, first)
+    return {"delay_tau_s": tau, "delay_ratio": (first - start) / tau}
 
 
 def short_squares_of_ipfx(measured: list[MeasuredSweep]) -> dict[str, float]:
@@ -201,7 +221,9 @@ def ramps_of_ipfx(measured: list[MeasuredSweep]) -> dict[str, float]:
         return {}
     start = family[0].stimulus.onset_s
     analysis = RampAnalysis(extractor(family[0].sweep.rate_hz, start=start), SpikeTrainFeatureExtractor(start, None))
-    return first_spike_of_ipfx(analysis.analyze(SweepSet([as_sweep(entry) for entry in family]))["mean_spike_0"], "ramp")
+    return first_spike_of_ipfx(
+        analysis.analyze(SweepSet([as_sweep(entry) for entry in family]))["mean_spike_0"], "ramp"
+    )
 
 
 # ---- comparison --------------------------------------------------------------------------------------------------
@@ -331,7 +353,9 @@ def explain(
         if set(find_spikes(voltage, rate_hz, current, rules=rules)["peak_index"]) == target:
             tally.remarks.append(f"sweep {number}: {len(theirs)} against {len(ours)}, {text}")
             return
-    tally.remarks.append(f"sweep {number}: {len(theirs)} against {len(ours)}, noise of a few mV (rises of exactly the limit)")
+    tally.remarks.append(
+        f"sweep {number}: {len(theirs)} against {len(ours)}, noise of a few mV (rises of exactly the limit)"
+    )
 
 
 def reference_of(theirs: pd.DataFrame) -> dict[str, object]:
@@ -350,7 +374,7 @@ def number(value: object) -> float | None:
 
 
 def compare_cell(recording: Recording) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """ipfx's cell features, and both values side by side."""
+    """What ipfx finds for the cell, and both values side by side."""
     cell = measure_features(recording)
     electrode = str(cell.sweeps["electrode"].iloc[0]) if len(cell.sweeps) else ""
     measured = measure_sweeps(recording, find_stimuli(recording), electrode, SpikeRules())
@@ -364,7 +388,7 @@ def compare_cell(recording: Recording) -> tuple[dict[str, float], dict[str, tupl
 
 def table_of_recordings(tallies: list[Tally]) -> list[str]:
     lines = [
-        "| recording | sweeps | spikes: ours | ipfx | sweeps with the same peaks | largest relative difference | ties |",
+        "| recording | sweeps | spikes: ours | ipfx | sweeps with the same peaks | largest rel. difference | ties |",
         "|---|---|---|---|---|---|---|",
     ]
     for tally in tallies:
@@ -391,7 +415,10 @@ def table_of_spike_features(worst: dict[str, float]) -> list[str]:
 
 
 def table_of_trains(trains: dict[str, list[float]]) -> list[str]:
-    lines = ["| per train (ipfx's name) | sweeps | sweeps that differ by more than 1e-6 | largest |", "|---|---|---|---|"]
+    lines = [
+        "| per train (ipfx's name) | sweeps | sweeps that differ by more than 1e-6 | largest |",
+        "|---|---|---|---|",
+    ]
     return lines + [
         f"| {name} | {len(found)} | {sum(value > 1e-6 for value in found)} | {max(found):.1e} |"
         for name, found in trains.items()
@@ -437,7 +464,12 @@ def main() -> int:
         theirs, cells[name] = compare_cell(recording)
         if arguments.store:
             store(name, stored, theirs)
-    sections = [table_of_recordings(tallies), table_of_spike_features(worst), table_of_trains(trains), table_of_cells(cells)]
+    sections = [
+        table_of_recordings(tallies),
+        table_of_spike_features(worst),
+        table_of_trains(trains),
+        table_of_cells(cells),
+    ]
     if arguments.no_page:
         print("\n\n".join("\n".join(lines) for lines in sections))
     else:

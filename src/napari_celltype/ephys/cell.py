@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_celltype.recording import FloatArray, Recording
 
+from .delay import prespike_tau_s
 from .passive import Square, input_resistance_mohm, time_constant_s
 from .pulses_vc import pulse_resistance_mohm
 from .sweeps import MeasuredSweep, square_of
@@ -129,6 +130,7 @@ def _from_firing(sweeps: Sequence[MeasuredSweep], family: Family) -> None:
         if np.isfinite(value):
             family.add(f"{name}_long_square", value, [rheobase])
     hero = _hero(depolarised, rheobase.amplitude_pa)
+    _from_delay(hero, family)
     names = {"latency_s": "latency", "mean_isi_s": "avg_isi_s"}
     for name, value in hero.values.items():
         if name not in ("baseline_mv", "deflection_mv", "deflection_t_s", "lowest_t_s", "sag") and np.isfinite(value):
@@ -140,6 +142,17 @@ def _hero(firing: Sequence[MeasuredSweep], rheobase_pa: float) -> MeasuredSweep:
     low, high = rheobase_pa + _HERO_PA[0], rheobase_pa + _HERO_PA[1]
     within = [entry for entry in firing if low < entry.amplitude_pa < high]
     return within[0] if within else min(firing, key=lambda entry: abs(entry.amplitude_pa - low))
+
+
+def _from_delay(hero: MeasuredSweep, family: Family) -> None:
+    onset = hero.stimulus.onset_s
+    first = float(hero.spikes["threshold_t_s"].iloc[0])
+    if onset is None or first <= onset:
+        return
+    tau = prespike_tau_s(hero.sweep.voltage_mv(onset, first), hero.sweep.rate_hz)
+    if np.isfinite(tau) and tau > 0.0:
+        family.add("delay_tau_s", tau, [hero])
+        family.add("delay_ratio", (first - onset) / tau, [hero], "latency over the time constant of the rise before it")
 
 
 def _slope(x: Sequence[float], y: Sequence[float]) -> float:

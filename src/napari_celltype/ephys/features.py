@@ -77,6 +77,8 @@ WIDER_FEATURES: tuple[str, ...] = (
     "pause_fraction",
     "n_bursts",
     "burstiness",
+    "delay_ratio",
+    "delay_tau_s",
 )
 """Further features, of the sweep some 50 pA above rheobase except ``rheobase_pa``."""
 
