@@ -135,3 +135,13 @@ def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_abf(make_recording([np.zeros(3)], None), path)
     assert path.read_bytes() == b"mine"
+
+
+def test_without_a_command_the_file_claims_none(tmp_path: Path) -> None:
+    from napari_celltype.io import read_recording
+
+    path = write_abf(make_recording(signals([300, 300])[0], None), tmp_path / "voltage.abf")
+    assert pyabf.ABF(str(path)).dacUnits == []
+    sweep = read_recording(path).sweeps[1]
+    assert sweep.clamp == "current"
+    assert sweep.current_pa() is None

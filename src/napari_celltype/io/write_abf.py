@@ -117,13 +117,14 @@ def _file(recording: Recording, channels: Sequence[_Channel], counts: NDArray[np
     texts = _Strings()
     protocol = _protocol(recording, channels, lengths, texts)
     adc = b"".join(_adc(i, channel, texts) for i, channel in enumerate(channels))
-    dac = _dac(texts)
+    # without a recorded command no output is described: a holding level of 0 would be taken for what was injected
+    outputs = [_dac(texts)] if len(channels) > 1 else []
     creator = texts.add("napari-celltype")
     protocol_path = texts.add("simulated" if recording.format == "simulated" else recording.name)
     sections: list[tuple[int, int, int, bytes]] = [  # place in the header, bytes per entry, entries, content
         (76, len(protocol), 1, protocol),
         (92, len(adc) // len(channels), len(channels), adc),
-        (108, len(dac), 1, dac),
+        (108, 256, len(outputs), b"".join(outputs)),
         (220, len(texts.encode()), texts.count, texts.encode()),
         (236, 2, counts.size, counts.tobytes()),
         (252, 64, len(lengths), _tags(recording, len(channels))),
@@ -132,6 +133,8 @@ def _file(recording: Recording, channels: Sequence[_Channel], counts: NDArray[np
     header = bytearray(_header(recording, creator, protocol_path))
     body, block = [], 1
     for place, size, entries, content in sections:
+        if not entries:
+            continue
         struct.pack_into("<IIq", header, place, block, size, entries)
         padding = -len(content) % _BLOCK
         body += [content, bytes(padding)]
