@@ -21,7 +21,7 @@ def made_recording(lengths: list[int], rates: list[float]) -> tuple[Recording, l
     def reader(values: np.ndarray):
         def read(start: int, stop: int) -> np.ndarray:
             reads.append((start, stop))
-            return values[start:stop]
+            return values[start:stop].copy()
 
         return read
 
