@@ -17,7 +17,23 @@ from napari_celltype.errors import CelltypeError
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = ("demo", "predict", "features", "batch", "check", "models", "train", "evaluate", "info", "sample")
+COMMANDS = (
+    "demo",
+    "predict",
+    "features",
+    "batch",
+    "check",
+    "repair",
+    "measure",
+    "resample",
+    "convert",
+    "simulate",
+    "models",
+    "train",
+    "evaluate",
+    "info",
+    "sample",
+)
 """Modules of this package, in the order the help shows them."""
 
 
