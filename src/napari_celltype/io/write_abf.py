@@ -57,7 +57,8 @@ def quantisation_step(largest: float) -> float:
     """Smallest power of two by which 16-bit counts reach a value (same unit)."""
     if largest == 0:
         return 1.0
-    return float(2.0 ** np.ceil(np.log2(largest / (_COUNTS - 1))))
+    # a largest value that is full scale but for its last bits, after V became mV, must not double the step
+    return float(2.0 ** np.ceil(np.log2(largest / (_COUNTS - 1)) - 1e-9))
 
 
 @dataclass(frozen=True)
