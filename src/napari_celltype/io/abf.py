@@ -22,6 +22,8 @@ from .pairing import Electrode, pair_channels
 
 __all__ = ["read", "read_abf_header"]
 
+_PROBES = 3
+
 
 def read(path: Path) -> Recording:
     """Open an ABF file: sweeps, clamp mode and stimulus from the header, no samples kept.
@@ -98,7 +100,7 @@ class _Plan:
     voltage: _Channel | None
     current: _Channel | None
     command: Command | None
-    command_unit: Unit
+    stated_unit: Unit
     command_origin: str
 
 
@@ -108,6 +110,7 @@ class _Builder:
     def __init__(self, path: Path, header: AbfHeader, places: list[SweepPlace]) -> None:
         self._header = header
         self._protocol = _protocol_name(header)
+        self._silence = StimulusNote(name=self._protocol)
         self._places = places
         self._samples = InterleavedSamples(path, header.data_start, header.dtype, len(header.channels))
         self.notes: list[str] = []
@@ -159,7 +162,7 @@ class _Builder:
             # one channel, whose label may have been overruled
             voltage, current = voltage or current, None
         command, origin = self._command(dac, electrode, prefix)
-        return _Plan(electrode.name, verdict, voltage, current, command, verdict.command, origin)
+        return _Plan(electrode.name, verdict, voltage, current, command, command_unit, origin)
 
     def _channel(self, place: int | None, verdict: ClampVerdict) -> _Channel | None:
         if place is None:
@@ -193,10 +196,10 @@ class _Builder:
         n_wanted = min(max(8192, round(0.8 * self._header.rate_hz)), 50_000)
 
         def probes() -> Iterator[FloatArray]:
-            for k in range(4):
-                place = self._places[k * (len(self._places) - 1) // 3]
+            for k in range(_PROBES):
+                place = self._places[k * (len(self._places) - 1) // (_PROBES - 1)]
                 spare = max(place.n_samples - n_wanted, 0)
-                start = 0 if len(self._places) > 1 else spare * k // 3
+                start = 0 if len(self._places) > 1 else spare * k // (_PROBES - 1)
                 yield self._reader(channel, place, factor)(start, min(start + n_wanted, place.n_samples))
 
         return probes
@@ -243,7 +246,7 @@ class _Builder:
         current = self._reader(plan.current, place, plan.current.unit.to_si) if plan.current else None
         origin = "recorded" if voltage is not None and current is not None else plan.command_origin
         if plan.command is not None:
-            drawn = plan.command.reader(place.number, plan.command_unit.to_si)
+            drawn = plan.command.reader(place.number, plan.verdict.command.to_si)
             if current is None and plan.verdict.clamp == "current":
                 current = drawn
             elif voltage is None and plan.verdict.clamp == "voltage":
@@ -265,8 +268,10 @@ class _Builder:
 
     def _stimulus(self, place: SweepPlace, plan: _Plan) -> StimulusNote:
         if plan.command is None:
-            return StimulusNote(name=self._protocol)
-        return describe_stimulus(self._protocol, plan.command, place.number, self._header.rate_hz, plan.command_unit)
+            return self._silence
+        if plan.command.epochs:
+            return describe_stimulus(self._protocol, plan.command, place.number, self._header.rate_hz, plan.stated_unit)
+        return self._silence
 
 
 def _is_dual_clamp(header: AbfHeader, units: list[Unit]) -> bool:

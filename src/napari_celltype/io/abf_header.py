@@ -165,18 +165,20 @@ class CheckedFile:
 
 def integers(layout: str, data: bytes, offset: int) -> tuple[int, ...]:
     """Little-endian integers at an offset."""
-    return tuple(int(value) for value in struct.unpack_from("<" + layout, data, offset))
+    return struct.unpack_from("<" + layout, data, offset)
 
 
 def floats(layout: str, data: bytes, offset: int) -> tuple[float, ...]:
     """Little-endian floats at an offset."""
-    return tuple(float(value) for value in struct.unpack_from("<" + layout, data, offset))
+    return struct.unpack_from("<" + layout, data, offset)
 
 
 def clean_text(raw: bytes) -> str:
     """Text up to its first NUL, Windows' code page, without what cannot be printed."""
     text = raw.split(b"\x00", 1)[0].decode("cp1252", errors="replace")
-    return "".join(letter for letter in text if letter.isprintable()).strip()
+    if not text.isprintable():
+        text = "".join(letter for letter in text if letter.isprintable())
+    return text.strip()
 
 
 def operation_mode(number: int, file: CheckedFile) -> OperationMode:

@@ -15,6 +15,8 @@ from .abf_header import DAMAGED, AbfHeader
 
 __all__ = ["SweepPlace", "place_sweeps"]
 
+_SHORTEST = 16
+
 
 @dataclass(frozen=True)
 class SweepPlace:
@@ -80,12 +82,19 @@ def _is_believable(listed: NDArray[np.int64], header: AbfHeader, claimed: int) -
 
 def _equal_lengths(header: AbfHeader, claimed: int, path: Path) -> tuple[NDArray[np.int64], list[str]]:
     episodes = max(header.episodes, 1)
+    notes = []
+    planned = header.samples_per_episode // len(header.channels)
+    if planned >= _SHORTEST and claimed % planned == 0 and claimed // planned != episodes:
+        notes.append(
+            f"The header counts {episodes} sweeps, but its {claimed} samples are {claimed // planned} sweeps of the "
+            f"length it names; these are shown."
+        )
+        episodes = claimed // planned
     length, rest = divmod(claimed, episodes)
     # a damaged count would cut the signal into splinters
-    if length < 2:
+    if length < _SHORTEST:
         reason = f"its header counts {episodes} sweeps in {claimed} samples, which cannot be"
         raise RecordingError(reason, path=path, hint=DAMAGED)
-    notes = []
     if rest:
         notes.append(f"{claimed} samples cannot be divided into {episodes} equal sweeps; the last {rest} are left out.")
     return np.full(episodes, length, np.int64), notes

@@ -147,8 +147,10 @@ def judge_clamp(
     evidence = [*_from_response(response), *_from_labels(command, mode, mode_source)]
     agreed = len({item.clamp for item in evidence}) == 1
     stretches: list[FloatArray] = []
-    # the one mislabelling that leaves no disagreement behind: current clamp saved with a voltage-clamp set-up
-    if probes is not None and not (agreed and response.quantity == "voltage"):
+    # the one mislabelling that leaves no disagreement behind: current clamp saved with a voltage-clamp set-up,
+    # by a program that does not know the amplifier's mode
+    trusted = agreed and (response.quantity == "voltage" or mode != "unknown")
+    if probes is not None and not trusted:
         stretches = list(probes())
         evidence += _from_values(stretches, rate_hz, only_spikes=agreed)
     if not evidence:
@@ -211,6 +213,9 @@ def _from_labels(command: Unit, mode: Clamp, mode_source: str) -> list[Evidence]
 
 
 def _from_values(stretches: list[FloatArray], rate_hz: float, *, only_spikes: bool) -> list[Evidence]:
+    # 5 kHz show a spike, and opening a file should stay quick
+    every = max(1, int(rate_hz // 5000))
+    stretches, rate_hz = [values[::every] for values in stretches], rate_hz / every
     if any(looks_like_action_potentials(values, rate_hz) for values in stretches):
         return [Evidence("current", 3, "the values look like action potentials in mV")]
     if stretches and not only_spikes and all(looks_like_membrane_potential(values) for values in stretches):
@@ -248,7 +253,10 @@ def _with_units_that_fit(verdict: ClampVerdict, response: Unit, command: Unit) -
     if fitting_response != response:
         notes.append(f"The response is labelled {response}; its numbers are read as {fitting_response}.")
     if fitting_command != command and command.text:
-        notes.append(f"The command is labelled {command}; its numbers are read as {fitting_command}.")
+        notes.append(
+            f"The command is labelled {command}; its numbers are read as {fitting_command}, though their true scale "
+            "is the amplifier's."
+        )
     return replace(verdict, response=fitting_response, command=fitting_command, notes=tuple(notes))
 
 
@@ -293,16 +301,20 @@ def looks_like_membrane_potential(values: FloatArray) -> bool:
 
 def looks_like_action_potentials(values: FloatArray, rate_hz: float) -> bool:
     """Whether numbers hold an action potential in mV: from rest beyond -10 and back, 0.15 to 6 ms wide, smooth."""
-    values = values[np.isfinite(values)]
     if values.size < 10 or rate_hz <= 0:
         return False
-    peak = float(values.max())
-    if not -10 < peak < 80 or values.min() < -200:
+    # NaN fails too, and then is looked for
+    if not (values.max() < 80 and values.min() > -200):
+        values = values[np.isfinite(values)]
+        if values.size < 10 or values.max() >= 80 or values.min() <= -200:
+            return False
+    at = int(values.argmax())
+    peak = float(values[at])
+    if peak <= -10:
         return False
-    rest = float(np.quantile(values, 0.1))
+    rest = float(np.partition(values, values.size // 10)[values.size // 10])
     if not -100 < rest < -30:
         return False
-    at = int(values.argmax())
     below = np.flatnonzero(values < (rest + peak) / 2)
     split = int(np.searchsorted(below, at))
     if split in (0, below.size):
