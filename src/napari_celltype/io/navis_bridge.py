@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +112,9 @@ def read_other(path: str | os.PathLike[str], kind: str) -> Neuron:
     """
     path = Path(path)
     try:
-        skeletons, n_in_file = _READERS[kind](path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # navis and its dependencies warn of their own matters
+            skeletons, n_in_file = _READERS[kind](path)
     except NeuronError:
         raise
     except Exception as error:  # navis raises whatever its parsers raise

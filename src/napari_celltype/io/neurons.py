@@ -53,10 +53,7 @@ def read_neuron(path: str | os.PathLike[str]) -> Neuron:
     if is_bracketed(body[:_HEAD]):
         neuron = parse_bracketed(body, path=path, name=name)
         return neuron.replace(defects=sort([*neuron.defects, *notes]))
-    if _is_binary(body):
-        raise NeuronError(
-            "is a binary file, not a reconstruction", path=path, hint="Choose an SWC file or another neuron format."
-        )
+    _refuse_binary(body[:_HEAD], path)
     return parse_swc(raw, path=path, name=name, body=body, notes=notes)
 
 
@@ -87,20 +84,25 @@ def _is_other_neuron(path: Path, head: bytes) -> bool:
     return kind is not None and (kind != "JSON" or b"node_id" in head)
 
 
-def _is_binary(body: bytes) -> bool:
-    """Whether many of the first bytes are no text. A few zero bytes are damage, not another format."""
-    head = body[:_HEAD]
+def _refuse_binary(head: bytes, path: Path) -> None:
+    """Refuse a file of whose first bytes many are no text. A few zero bytes are damage, not another format."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return False
+        return
     odd = sum(byte < 9 or 13 < byte < 32 for byte in head)
-    return odd > len(head) // 10
+    if odd > len(head) // 10:
+        hint = "Choose an SWC file or another neuron format."
+        raise NeuronError("is a binary file, not a reconstruction", path=path, hint=hint)
 
 
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise NeuronError("is a folder, not a reconstruction", path=path, hint="Choose a file in it.")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if not head.startswith(_GZIP) and find_other_format(path, head) is None:
+                _refuse_binary(head, path)  # before a recording of gigabytes is read
+            return head + file.read()
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"
         raise NeuronError(reason, path=path, hint="Check that the file exists and that you may read it.") from error

@@ -52,8 +52,10 @@ def pad(text: bytes) -> bytearray:
 def cut_pieces(padded: bytearray) -> Iterator[tuple[int, int]]:
     """Spans of whole lines that fill a padded text, each small enough to stay in the processor's cache."""
     begin = PADDING
+    n_pieces = max(1, round((len(padded) - PADDING) / _PIECE))
+    size = (len(padded) - PADDING) // n_pieces  # even pieces: a small last one would cost as much as the others
     while begin < len(padded):
-        line_end = padded.find(b"\n", begin + _PIECE)
+        line_end = padded.find(b"\n", min(begin + size, len(padded) - 1))
         end = len(padded) if line_end < 0 else line_end + 1
         yield begin, end
         begin = end

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_celltype.neuron import Defect
 
 from .numbers import PADDING, read_number
@@ -19,6 +16,7 @@ BOM = b"\xef\xbb\xbf"
 FIELD = re.compile(rb"[^\x00-\x20,;]+")
 """A column of a node line, whether blanks, tabs, commas or semicolons part them."""
 
+_TEXT = bytes([*range(9, 14), *range(32, 256)])
 _WORD = re.compile(rb"[^\x00-\x20]+")
 _NAMES = ("id", "type", "x", "y", "z", "radius", "parent")
 _DECIMAL_COMMA = re.compile(rb"[+-]?\d+,\d+")
@@ -66,19 +64,13 @@ def describe_text(body: bytes, padded: bytearray) -> list[Defect]:
     if b"\t" in padded:
         line = 1 + padded.count(b"\n", 0, padded.find(b"\t"))
         found.append(make("tab-separated", "Columns are separated by tabs.", line=line))
-    if len(odd := find_control_bytes(body)):
-        line = 1 + body.count(b"\n", 0, int(odd[0]))
+    if odd := body.translate(None, _TEXT):
+        line = 1 + body.count(b"\n", 0, min(body.find(byte) for byte in set(odd)))
         text = f"{len(odd)} bytes are no text: the file may be damaged. They are read as blanks."
         found.append(make("control-bytes", text, line=line))
     if not body.isascii():
         found += _describe_encoding(body)
     return found
-
-
-def find_control_bytes(body: bytes) -> NDArray[np.int64]:
-    """Places of the control characters that have no business in a text."""
-    characters = np.frombuffer(body, dtype=np.uint8)
-    return np.flatnonzero((characters < 9) | ((characters - 14) < 18))
 
 
 def _describe_line_ends(body: bytes) -> list[Defect]:
