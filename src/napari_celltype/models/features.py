@@ -235,19 +235,22 @@ def _only_finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _from_recordings(recordings: Sequence[Recording], names: Sequence[str]) -> FeatureTable:
-    from napari_celltype.ephys import extract_features
+    rows, notes, doubts = zip(*(_from_recording(recording, names) for recording in recordings), strict=True)
+    items = [recording.name for recording in recordings]
+    return FeatureTable(_only_finite(np.array(rows)), items, list(notes), list(doubts))
 
-    rows, doubts = [], []
-    for recording in recordings:
-        clamps = {sweep.clamp for sweep in recording.sweeps}
-        if clamps and clamps <= {"voltage"}:
-            rows.append(np.full(len(names), np.nan))
-            doubts.append(["All sweeps are voltage clamp; the features are measured in current clamp."])
-            continue
-        rows.append(extract_features(recording).reindex(list(names)).to_numpy(float))
-        doubts.append([])
-    values = _only_finite(np.array(rows, dtype=float).reshape(len(rows), len(names)))
-    return FeatureTable(values, [recording.name for recording in recordings], doubts=doubts)
+
+def _from_recording(recording: Recording, names: Sequence[str]) -> tuple[NDArray[np.float64], list[str], list[str]]:
+    from napari_celltype.ephys.features import extract_features
+
+    clamps = {sweep.clamp for sweep in recording.sweeps}
+    if clamps and clamps <= {"voltage"}:
+        doubt = "All sweeps are voltage clamp; the features are measured in current clamp."
+        return np.full(len(names), np.nan), [], [doubt]
+    series = extract_features(recording)
+    notes = [str(note) for note in series.attrs.get("notes", [])]
+    values = np.array([series.get(name, np.nan) for name in names], dtype=np.float64)
+    return values, notes, []
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

@@ -22,6 +22,7 @@ KINDS: dict[str, str] = {
     "svc": ".kernel:SvcModel",
     "linear": ".linear:LinearModel",
     "dann": ".dann:DannModel",
+    "map": ".map:MapModel",
 }
 
 

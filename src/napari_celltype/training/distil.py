@@ -146,7 +146,7 @@ class Distilling:
     members: int = 5
     hidden: tuple[int, ...] = (96, 48)
     gating: tuple[int, ...] = (64, 64)
-    sparsity: float = 0.1
+    sparsity: float = 0.15
     similarity: float = 0.0
     settling: float = 0.5
     steps: int = 4000

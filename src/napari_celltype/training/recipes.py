@@ -53,6 +53,12 @@ RECIPES: dict[str, Recipe] = {
         Recipe("lspin", "the LSPIN we ship: accepts gaps, calibrated", ".lspin:run", ("lspin",)),
         Recipe("lspin-paper", "LSPIN with the paper's settings", ".lspin_paper:run", ("lspin-paper",)),
         Recipe("dann", "mouse to human, excitatory or inhibitory", ".dann:run", ("dann", "lr-broad")),
+        Recipe(
+            "ephys-map",
+            "sparse components, t-SNE and clusters: the map cells are placed on",
+            ".map:run",
+            ("ephys-map",),
+        ),
     )
 }
 

@@ -112,8 +112,8 @@ def _to_cells(table: pd.DataFrame, truth: pd.Series, classes: tuple[str, ...], s
     labelled = truth.notna().to_numpy()
     table = table[labelled]
     return Cells(
-        features=table[list(FEATURE_NAMES)].to_numpy(float),
-        truth=truth[labelled].to_numpy(np.intp),
+        features=table[list(FEATURE_NAMES)].to_numpy(float, copy=True),
+        truth=truth[labelled].to_numpy(np.intp, copy=True),
         donors=table["donor_id"].to_numpy(np.int64),
         specimens=table["specimen_id"].to_numpy(np.int64),
         species=np.full(len(table), species, dtype=np.intp),
