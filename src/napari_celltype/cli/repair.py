@@ -10,7 +10,7 @@ from ._folders import Row, outputs_for, print_rows, run_over, save_table
 
 if TYPE_CHECKING:
     from napari_celltype import Neuron
-    from napari_celltype.morphology.edits import Edit
+    from napari_celltype.morphology.edits import Edit, Record
 
 _COLUMNS = ("file", "repaired", "z_jumps", "left", "length_um", "length_after_um", "depth_um", "depth_after_um")
 
@@ -32,7 +32,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--zcorr", type=float, metavar="UM", help="flatten every step above this height instead, as TREES does"
     )
-    parser.add_argument("--replay", type=Path, metavar="JSON", help="make the edits of this record instead")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="make the edits recorded in this JSON or SWC instead"
+    )
     parser.add_argument("--record", type=Path, metavar="JSON", help="save the edits as a record of their own")
     parser.add_argument("--skip-sound", action="store_true", help="of a folder, write only files that had jumps")
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done and write nothing")
@@ -52,11 +54,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _repair(source: Path, target: Path, arguments: argparse.Namespace) -> Row:
     from napari_celltype.io import read_neuron
-    from napari_celltype.morphology.edits import Record, apply_edits
+    from napari_celltype.morphology.edits import Record, apply_edits, replay
 
     neuron = read_neuron(source)
-    edits = _edits(neuron, arguments)
-    edited, _ = apply_edits(neuron, edits)
+    if arguments.replay:
+        record = _read_record(arguments.replay)
+        edits = list(record.edits)
+        edited, _ = replay(neuron, record)
+    else:
+        edits = _edits(neuron, arguments)
+        edited, _ = apply_edits(neuron, edits)
     row = _summary(neuron, edited, edits, arguments)
     if arguments.dry_run or (arguments.skip_sound and arguments.source.is_dir() and not edits):
         return row
@@ -68,13 +75,8 @@ def _repair(source: Path, target: Path, arguments: argparse.Namespace) -> Row:
 def _edits(neuron: Neuron, arguments: argparse.Namespace) -> list[Edit]:
     from napari_celltype.errors import RepairError
     from napari_celltype.morphology import measure_z_steps
-    from napari_celltype.morphology.edits import Edit, Record, propose_repair
+    from napari_celltype.morphology.edits import Edit, propose_repair
 
-    if arguments.replay:
-        try:
-            return list(Record.from_json(arguments.replay.read_bytes()).edits)
-        except OSError as error:
-            raise RepairError(f"cannot be read ({error.strerror or error})", path=arguments.replay) from error
     if arguments.zcorr is not None:
         return [Edit("zcorr", {"threshold_um": arguments.zcorr})]
     if arguments.node:
@@ -88,6 +90,23 @@ def _edits(neuron: Neuron, arguments: argparse.Namespace) -> list[Edit]:
         steps = measure_z_steps(neuron)
         jumps = steps.jumps(steps.select(arguments.min_dz, arguments.min_slope))
     return [propose_repair(jumps, arguments.mode)] if jumps else []
+
+
+def _read_record(path: Path) -> Record:
+    """A record of edits: a JSON file, or an SWC file that carries one."""
+    from napari_celltype.errors import RepairError
+    from napari_celltype.morphology.edits import Record, record_from_comments
+
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RepairError(f"cannot be read ({error.strerror or error})", path=path) from error
+    if path.name.lower().endswith(".json"):
+        return Record.from_json(text)
+    record = record_from_comments(text.splitlines())
+    if record is None:
+        raise RepairError("carries no record of edits", path=path)
+    return record
 
 
 def _summary(neuron: Neuron, edited: Neuron, edits: list[Edit], arguments: argparse.Namespace) -> Row:
@@ -111,12 +130,10 @@ def _number(value: float) -> float | None:
     return float(value) if value == value else None
 
 
-def _save(edited: Neuron, target: Path, record: object, arguments: argparse.Namespace) -> None:
+def _save(edited: Neuron, target: Path, record: Record, arguments: argparse.Namespace) -> None:
     from napari_celltype.io import write_swc
     from napari_celltype.io.atomic import write_atomically
-    from napari_celltype.morphology.edits import Record
 
-    assert isinstance(record, Record)
     if arguments.source.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
     write_swc(edited, target, comments=record.comments() if record.edits else ())

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_celltype import tree
 from napari_celltype.errors import NeuronError
 from napari_celltype.neuron import Neuron
 
@@ -20,6 +21,7 @@ PLANES = ((0, 1), (0, 2), (2, 1))
 MAX_WORK = 40_000_000
 
 FloatArray = NDArray[np.float64]
+Pixels = NDArray[np.float32]
 
 
 def project(
@@ -64,11 +66,14 @@ def project(
     span = float((high - low).max()) if extent_um is None else float(extent_um)
     scale = size_px * (1 - 2 * margin) / span if span > 0 else 1.0
     middle = (low + high) / 2
+    xyz, radius, parents = _thinned(xyz, radius, parents, 1 / scale)
     images = np.zeros((3, size_px, size_px), dtype=np.float32)
     for image, (across, up) in zip(images, PLANES, strict=True):
         flat = (xyz[:, [across, up]] - middle[[across, up]]) * scale
         pixels = np.column_stack([flat[:, 0], -flat[:, 1]]) + (size_px - 1) / 2
-        _draw(image, pixels, np.maximum(radius * scale, min_width_px / 2), parents)
+        _draw(
+            image, pixels.astype(np.float32), np.maximum(radius * scale, min_width_px / 2).astype(np.float32), parents
+        )
     return images
 
 
@@ -140,7 +145,22 @@ def _drawable(neuron: Neuron) -> tuple[FloatArray, FloatArray, NDArray[np.int64]
     return part.xyz_um, np.maximum(np.nan_to_num(part.radii_um, posinf=0.0), 0.0), part.parents
 
 
-def _draw(image: NDArray[np.float32], at: FloatArray, radius: FloatArray, parents: NDArray[np.int64]) -> None:
+def _thinned(
+    xyz: FloatArray, radius: FloatArray, parents: NDArray[np.int64], spacing_um: float
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    """Fewer nodes, where they stand closer along a neurite than a pixel is wide."""
+    step = xyz - xyz[parents]
+    length = np.where(parents >= 0, np.sqrt(np.einsum("ij,ij->i", step, step)), 0.0)
+    stretch = np.floor(tree.root_path_sum(length, parents) / spacing_um)
+    keep = (parents < 0) | (tree.child_counts(parents) != 1) | (stretch != stretch[parents])
+    above = tree.nearest_ancestor(parents, keep)
+    rows = np.flatnonzero(keep)
+    place = np.append(np.cumsum(keep) - 1, -1)
+    upper = np.where(parents[rows] >= 0, above[parents[rows]], -1)
+    return xyz[rows], radius[rows], place[upper]
+
+
+def _draw(image: Pixels, at: Pixels, radius: Pixels, parents: NDArray[np.int64]) -> None:
     """Cover the image with one stroke an edge and one disc a root; where strokes overlap the darker counts."""
     above = np.where(parents >= 0, parents, np.arange(len(parents)))
     # a stroke longer than a few pixels is cut up, so that the box around each piece holds little besides it
@@ -148,11 +168,12 @@ def _draw(image: NDArray[np.float32], at: FloatArray, radius: FloatArray, parent
     pieces = np.clip(np.ceil(run / (4 + 2 * radius)), 1, 4 * len(image)).astype(np.int64)
     edge = np.repeat(np.arange(len(parents)), pieces)
     part = np.arange(len(edge)) - (np.cumsum(pieces) - pieces)[edge]
-    begin, end = part / pieces[edge], (part + 1) / pieces[edge]
+    begin = (part / pieces[edge]).astype(np.float32)
+    end = ((part + 1) / pieces[edge]).astype(np.float32)
 
-    def along(values: FloatArray, where: FloatArray) -> FloatArray:
+    def along(values: Pixels, where: Pixels) -> Pixels:
         weight = where if values.ndim == 1 else where[:, None]
-        mixed: FloatArray = values[above[edge]] * (1 - weight) + values[edge] * weight
+        mixed: Pixels = values[above[edge]] * (1 - weight) + values[edge] * weight
         return mixed
 
     strokes = _Strokes(along(at, begin), along(at, end), along(radius, begin), along(radius, end))
@@ -162,10 +183,10 @@ def _draw(image: NDArray[np.float32], at: FloatArray, radius: FloatArray, parent
 class _Strokes:
     """Tapered strokes with round ends."""
 
-    def __init__(self, start: FloatArray, stop: FloatArray, r_start: FloatArray, r_stop: FloatArray) -> None:
+    def __init__(self, start: Pixels, stop: Pixels, r_start: Pixels, r_stop: Pixels) -> None:
         self.start, self.stop, self.r_start, self.r_stop = start, stop, r_start, r_stop
 
-    def cover(self, image: NDArray[np.float32]) -> None:
+    def cover(self, image: Pixels) -> None:
         size = len(image)
         reach = np.maximum(self.r_start, self.r_stop)[:, None] + 1
         low = np.clip(np.floor(np.minimum(self.start, self.stop) - reach), 0, size).astype(np.int64)
@@ -183,7 +204,7 @@ class _Strokes:
 
     def _cover_some(
         self,
-        image: NDArray[np.float32],
+        image: Pixels,
         chosen: NDArray[np.int64],
         low: NDArray[np.int64],
         shape: NDArray[np.int64],
@@ -193,11 +214,14 @@ class _Strokes:
         inside = np.arange(len(stroke)) - np.repeat(np.cumsum(work[chosen]) - work[chosen], work[chosen])
         x = low[stroke, 0] + inside % shape[stroke, 0]
         y = low[stroke, 1] + inside // shape[stroke, 0]
-        run = (self.stop - self.start)[stroke]
-        px, py = x - self.start[stroke, 0], y - self.start[stroke, 1]
+        run = self.stop - self.start
         square = np.maximum((run * run).sum(axis=1), 1e-12)
-        place = np.clip((px * run[:, 0] + py * run[:, 1]) / square, 0, 1)
-        gap = np.hypot(px - place * run[:, 0], py - place * run[:, 1])
+        run_x, run_y = run[stroke, 0], run[stroke, 1]
+        px = x.astype(np.float32) - self.start[stroke, 0]
+        py = y.astype(np.float32) - self.start[stroke, 1]
+        place = np.clip((px * run_x + py * run_y) / square[stroke], 0, 1)
+        gap = np.hypot(px - place * run_x, py - place * run_y)
         width = self.r_start[stroke] + place * (self.r_stop - self.r_start)[stroke]
-        coverage = np.clip(width - gap + 0.5, 0, 1).astype(np.float32)
-        np.maximum.at(image, (y, x), coverage)
+        coverage = np.clip(width - gap + 0.5, 0, 1)
+        seen = coverage > 0
+        np.maximum.at(image, (y[seen], x[seen]), coverage[seen])

@@ -74,11 +74,11 @@ def zcorr(neuron: Neuron, threshold_um: float = 5.0) -> Neuron:
     return with_columns(neuron, *repaired_columns(neuron, rows, ["align"] * len(rows)))
 
 
-def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArray, list[RepairMode]]:
+def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArray, NDArray[np.str_]]:
     """Rows to repair and the way to repair each; RepairError where that cannot be done."""
     _refuse_cycles(neuron)
     chosen = find_z_jumps(neuron) if jumps is None else list(jumps)
-    node_ids = list(dict.fromkeys(j.node_id if isinstance(j, ZJump) else int(j) for j in chosen))
+    node_ids = np.unique(np.array([j.node_id if isinstance(j, ZJump) else j for j in chosen], dtype=np.int64))
     rows = rows_of_unique(neuron, node_ids)
     roots = np.flatnonzero(neuron.parents[rows] < 0)
     if roots.size:
@@ -89,31 +89,35 @@ def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArr
             f"the height of the step at node {node_ids[unread[0]]} is unknown because a coordinate could not be read",
             path=neuron.path,
         )
-    return rows, [_way(mode, node_id) for node_id in node_ids]
+    if isinstance(mode, str):
+        return rows, np.full(len(rows), _way(mode))
+    return rows, np.array([_way(mode.get(int(node_id), "align")) for node_id in node_ids], dtype="U5")
 
 
-def rows_of_unique(neuron: Neuron, node_ids: Sequence[int]) -> IntArray:
+def rows_of_unique(neuron: Neuron, node_ids: Sequence[int] | IntArray) -> IntArray:
     """Row of each node id; RepairError where there is none or more than one."""
     wanted = np.asarray(node_ids, dtype=np.int64)
-    try:
-        rows = neuron.rows_of(wanted) if wanted.size else wanted
-    except KeyError as error:
+    by_id = np.argsort(neuron.ids, kind="stable")  # quick where ids ascend, as they mostly do
+    ids = neuron.ids[by_id]
+    first, beyond = np.searchsorted(ids, wanted), np.searchsorted(ids, wanted, side="right")
+    if (first == beyond).any():
         raise RepairError(
-            str(error.args[0]), path=neuron.path, hint="Find the jumps again on this neuron, then repair."
-        ) from None
-    sorted_ids = np.sort(neuron.ids)
-    repeats = np.searchsorted(sorted_ids, wanted, side="right") - np.searchsorted(sorted_ids, wanted)
-    if (repeats > 1).any():
+            f"no node has id {int(wanted[first == beyond][0])}",
+            path=neuron.path,
+            hint="Find the jumps again on this neuron, then repair.",
+        )
+    if (beyond - first > 1).any():
         raise RepairError(
-            f"id {int(wanted[repeats > 1][0])} stands for more than one node",
+            f"id {int(wanted[beyond - first > 1][0])} stands for more than one node",
             path=neuron.path,
             hint="Renumber the nodes first.",
         )
+    rows: IntArray = by_id[first]
     return rows
 
 
 def repaired_columns(
-    neuron: Neuron, rows: IntArray, modes: Sequence[RepairMode]
+    neuron: Neuron, rows: IntArray, modes: Sequence[str] | NDArray[np.str_]
 ) -> tuple[NDArray[np.float64], IntArray]:
     """Heights and parents after a repair; the arrays given back are the neuron's own where nothing changed."""
     way = np.asarray(modes, dtype="U5")
@@ -178,11 +182,13 @@ def _tilt_shift(neuron: Neuron, jump: NDArray[np.float64]) -> NDArray[np.float64
     rate[within] = jump[within] / (along[end[within]] - along[within])
     offset[within] = jump[within] + rate[within] * along[within]
     # a jump at a fork enters each branch at its beginning, with the branch's whole length to fade over
-    height = np.where(np.isin(sections.starts, at_end), jump[sections.starts], 0.0)
+    entering = np.zeros(len(neuron))
+    entering[at_end] = jump[at_end]
+    height = entering[sections.starts]
     rate[sections.heads] += height / along[sections.ends]
     offset[sections.heads] += height
-    moved = tree.root_path_sum(np.column_stack([offset, rate]), sections.cut_parents)
-    shift = moved[:, 1] * along - moved[:, 0]
+    fading = tree.root_path_sum(rate, sections.cut_parents) * along
+    shift = fading - tree.root_path_sum(offset, sections.cut_parents)
     shift[sections.ends] = 0.0
     shift[at_end] -= jump[at_end]
     return shift
@@ -215,11 +221,10 @@ def _as_written(neuron: Neuron, z_um: NDArray[np.float64]) -> NDArray[np.float64
     return z_um
 
 
-def _way(mode: Modes, node_id: int) -> RepairMode:
-    wanted = mode if isinstance(mode, str) else mode.get(node_id, "align")
-    if wanted not in MODES:
-        raise RepairError(f"there is no repair mode {wanted!r}", hint=f"Use one of {', '.join(MODES)}.")
-    return wanted
+def _way(mode: str) -> str:
+    if mode not in MODES:
+        raise RepairError(f"there is no repair mode {mode!r}", hint=f"Use one of {', '.join(MODES)}.")
+    return mode
 
 
 def _refuse_cycles(neuron: Neuron) -> None:
