@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,7 @@ class NoCommandError(Exception):
     """The waveform cannot be known; the message says why, as a clause."""
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """One stretch of a sweep's command: samples ``start`` to ``stop``, from level ``before`` towards ``level``."""
 
     start: int
@@ -56,10 +56,10 @@ class Command:
         before = float(self.levels[sweep - 1, -1]) if self.keeps_last_level and sweep > 0 else self.holding
         at = self.n_samples // _LEAD
         parts = [Segment(0, at, "step", before, before)]
-        for epoch, level, length in zip(self.epochs, self.levels[sweep], self.lengths[sweep], strict=True):
-            stop = at + int(length)
-            parts.append(Segment(at, stop, epoch.shape, before, float(level), epoch.period, epoch.width))
-            before, at = float(level), stop
+        levels, lengths = self.levels[sweep].tolist(), self.lengths[sweep].tolist()
+        for epoch, level, length in zip(self.epochs, levels, lengths, strict=True):
+            parts.append(Segment(at, at + length, epoch.shape, before, level, epoch.period, epoch.width))
+            before, at = level, at + length
         rest = before if self.keeps_last_level else self.holding
         return (*parts, Segment(at, self.n_samples, "step", rest, rest))
 
