@@ -111,7 +111,7 @@ def weak_classes(scores: Mapping[str, Any], classes: Sequence[str], below: float
             found.append(
                 f"{name}: {recall:.0%} are found; {wrong[j] / counts[i].sum():.0%} are taken for {classes[j]}."
             )
-    return found
+    return found or [f"No class is found in less than {below:.0%} of its cells."]
 
 
 def _cell(text: str) -> str:

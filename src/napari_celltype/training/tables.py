@@ -125,4 +125,4 @@ def _to_cells(table: pd.DataFrame, truth: pd.Series, classes: tuple[str, ...], s
 def _lines(table: pd.DataFrame) -> NDArray[np.str_]:
     if "cre_line" not in table.columns:
         return np.full(len(table), "")
-    return table["cre_line"].fillna("").to_numpy(str)
+    return np.array([line if isinstance(line, str) else "" for line in table["cre_line"]], dtype=str)
