@@ -125,3 +125,18 @@ def test_selection_equals_a_literal_scan(n, seed, min_dz, min_slope):
     assert {j.node_id for j in found} - borderline == expected - borderline
     heights = [abs(j.dz_um) for j in found]
     assert heights == sorted(heights, reverse=True)
+
+
+def test_steep_course_beside_a_step_is_told():
+    flat = chain((0, 0, 0), (3, 0, 0), (6, 0, 0), (9, 0, 0), (10, 0, 30), (13, 0, 30), (16, 0, 30), (19, 0, 30))
+    column = chain(
+        *((0.1 * i, 0, 3 * i) for i in range(5)), (0.6, 0, 42), *((0.7, 0.2 * i, 45 + 3 * i) for i in range(5))
+    )
+    against = chain((0, 0, 0), (0, 0, 3), (0, 0, 6), (0, 0, 9), (1, 0, -20), (4, 0, -20), (7, 0, -20), (9, 0, -20))
+    assert [find_z_jumps(neuron)[0].steep_beside for neuron in (flat, column, against)] == [False, True, False]
+
+
+def test_steep_course_needs_three_steps_and_survives_missing_values():
+    short = chain((0, 0, 0), (0, 0, 3), (0, 0, 6), (0, 0, 40), (0, 0, 44))
+    gap = chain((0, 0, 0), (math.nan, 0, 3), (0, 0, 6), (0, 0, 6), (0, 0, 40), (0, 0, 40))
+    assert [jump.steep_beside for neuron in (short, gap) for jump in find_z_jumps(neuron)] == [False, False]

@@ -28,6 +28,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--mode", default="align", choices=("align", "split", "tilt", "cut"), help="default: align")
     parser.add_argument("--min-dz", type=float, default=10.0, metavar="UM", help="smallest z-jump (default 10 um)")
     parser.add_argument("--min-slope", type=float, default=3.0, help="smallest slope of a z-jump (default 3)")
+    parser.add_argument(
+        "--spare-steep", action="store_true", help="leave jumps beside which the neurite runs as steeply anyway"
+    )
     parser.add_argument("--node", type=int, action="append", metavar="ID", help="mend only this jump (may be repeated)")
     parser.add_argument(
         "--zcorr", type=float, metavar="UM", help="flatten every step above this height instead, as TREES does"
@@ -89,6 +92,7 @@ def _edits(neuron: Neuron, arguments: argparse.Namespace) -> list[Edit]:
     else:
         steps = measure_z_steps(neuron)
         jumps = steps.jumps(steps.select(arguments.min_dz, arguments.min_slope))
+        jumps = [jump for jump in jumps if not (arguments.spare_steep and jump.steep_beside)]
     return [propose_repair(jumps, arguments.mode)] if jumps else []
 
 

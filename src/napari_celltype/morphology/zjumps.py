@@ -38,6 +38,9 @@ __all__ = [
 MIN_DZ_UM = 10.0
 MIN_SLOPE = 3.0
 
+_BESIDE = 8
+_STEEP = math.sqrt(0.5)
+
 _REASONS = {
     1: "joins the soma: the first point of a neurite lies on the soma's surface, at any height",
     2: "a coordinate could not be read",
@@ -59,6 +62,9 @@ class ZJump:
         ``|dz|`` over the step's length in the xy plane; infinite for a vertical step.
     n_downstream, length_downstream_um
         Nodes that would move with a correction, the node itself included, and the neurite length between them.
+    steep_beside
+        Whether the neurite runs steeply the same way just before or after the step: then it may well be a genuine
+        vertical stretch with few nodes, and deserves a look before it is repaired.
     """
 
     node_id: int
@@ -67,6 +73,7 @@ class ZJump:
     slope: float
     n_downstream: int
     length_downstream_um: float = 0.0
+    steep_beside: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The values as JSON can hold them; a vertical step's slope is null."""
@@ -77,6 +84,7 @@ class ZJump:
             "slope": self.slope if math.isfinite(self.slope) else None,
             "n_downstream": self.n_downstream,
             "length_downstream_um": self.length_downstream_um,
+            "steep_beside": self.steep_beside,
         }
 
 
@@ -133,6 +141,56 @@ class ZSteps:
 
     def jump(self, position: int) -> ZJump:
         """The step at one position as a value."""
+        return self.jumps([position])[0]
+
+    def jumps(self, positions: Iterable[int]) -> list[ZJump]:
+        """The steps at some positions as values."""
+        at = np.fromiter(positions, dtype=np.int64)
+        return [self._jump(i, bool(steep)) for i, steep in zip(at.tolist(), self.steep_beside(at), strict=True)]
+
+    def steep_beside(self, positions: IntArray) -> NDArray[np.bool_]:
+        """Whether the neurite runs steeply the same way just before or after each step.
+
+        Told from the up to eight steps on either side: the half of them must rise by more than 45 degrees. A side
+        that ends at once, at a root or tip, says nothing.
+        """
+        rows = self.rows[positions]
+        way = np.sign(self.dz_um[positions])
+        before = self._course(self.neuron.parents[rows], self.neuron.parents, upward=True)
+        after = self._course(rows, self._main_child, upward=False)
+        return (way * before > _STEEP) | (way * after > _STEEP)
+
+    def _course(self, rows: IntArray, onward: IntArray, *, upward: bool) -> NDArray[np.float64]:
+        """Median sine of the elevation over the next few steps, 0 where there are fewer than three."""
+        sines = np.full((_BESIDE, len(rows)), np.nan)
+        here = rows
+        for count in range(_BESIDE):
+            there = np.where(here >= 0, onward[here], -1)
+            lower = here if upward else there
+            fine = there >= 0
+            sines[count, fine] = self._sine[lower[fine]]
+            here = there
+        known = np.isfinite(sines).sum(axis=0)
+        median = np.nanmedian(np.where(known < 3, 0.0, sines), axis=0) if len(rows) else np.empty(0)
+        return median
+
+    @cached_property
+    def _sine(self) -> NDArray[np.float64]:
+        """Rise over length of the step from each node's parent to the node; NaN where it has no length."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            length = edge_lengths_um(self.neuron)
+            rise = self.neuron.xyz_um[:, 2] - self.neuron.xyz_um[self.neuron.parents, 2]
+            return np.where(length > 0, rise / length, np.nan)
+
+    @cached_property
+    def _main_child(self) -> IntArray:
+        """Row of the child with most nodes downstream, -1 at a tip."""
+        by_size = np.argsort(self.n_downstream, kind="stable")
+        child = np.full(len(self.neuron), -1, dtype=np.int64)
+        child[self.neuron.parents[self.rows[by_size]]] = self.rows[by_size]
+        return child
+
+    def _jump(self, position: int, steep_beside: bool) -> ZJump:
         row = int(self.rows[position])
         return ZJump(
             node_id=int(self.neuron.ids[row]),
@@ -141,11 +199,8 @@ class ZSteps:
             slope=float(self.slope[position]),
             n_downstream=int(self.n_downstream[position]),
             length_downstream_um=float(self.length_downstream_um[position]),
+            steep_beside=steep_beside,
         )
-
-    def jumps(self, positions: Iterable[int]) -> list[ZJump]:
-        """The steps at some positions as values."""
-        return [self.jump(int(position)) for position in positions]
 
     def excluded_steps(self, min_dz_um: float = MIN_DZ_UM, min_slope: float = MIN_SLOPE) -> list[ExcludedStep]:
         """The steps over both thresholds that are not called jumps, with the reason."""
