@@ -43,6 +43,16 @@ def test_first_item_of_a_kind_becomes_current_and_a_closed_one_hands_over():
     assert currents[-1] is None
 
 
+def test_closing_a_recording_does_not_begin_to_read_one_that_is_only_listed():
+    document = Document()
+    item = Item.holding(recording())
+    document.add(item)
+    document.add(Item.listing(Path("next.abf")))
+    document.close(item.id)
+    assert document.current_recording is None
+    assert len(document.recordings) == 1
+
+
 def test_selection_of_each_recording_is_kept_and_stays_within_its_sweeps():
     document = Document()
     first, second = Item.holding(recording(5)), Item.holding(recording(2))

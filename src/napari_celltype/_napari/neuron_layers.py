@@ -118,7 +118,7 @@ def segment_layer(neuron: Neuron, *, item_id: str = "", name: str = "neuron") ->
 
 def segments(neuron: Neuron) -> tuple[tree.IntArray, NDArray[np.float64]]:
     """Rows of the nodes that have a line to their parent, and the lines as napari wants them, shape (n, 2, 3)."""
-    finite = np.isfinite(neuron.xyz_um).all(axis=1)
+    finite = _has_position(neuron)
     rows = np.flatnonzero((neuron.parents >= 0) & finite & finite[neuron.parents])
     start = neuron.xyz_um[rows][:, ZYX]
     data = np.stack([start, neuron.xyz_um[neuron.parents[rows]][:, ZYX] - start], axis=1)
@@ -151,8 +151,8 @@ _LOOKS = {
     "fork": _Look("disc", 0.75),
     "root": _Look("diamond", 1.4),
     "soma": _Look("disc", 1.0),
-    "warning": _Look("ring", 2.2, hollow=True),
-    "error": _Look("ring", 2.6, hollow=True),
+    "warning": _Look("disc", 3.0, hollow=True),
+    "error": _Look("disc", 3.4, hollow=True),
 }
 
 
@@ -165,7 +165,7 @@ def landmark_layer(neuron: Neuron, *, item_id: str = "", name: str = "neuron") -
         "features": marks,
         **_landmark_looks(neuron, marks),
         "canvas_size_limits": (4, 10000),
-        "border_width": 0.25,
+        "border_width": 0.14,
         "metadata": {KEY: {"id": item_id, "role": LANDMARKS}},
         **_SPACE,
     }
@@ -174,7 +174,7 @@ def landmark_layer(neuron: Neuron, *, item_id: str = "", name: str = "neuron") -
 
 def landmarks(neuron: Neuron) -> pd.DataFrame:
     """Nodes worth seeing: columns row, id, what (soma, fork, tip, root, warning, error) and message."""
-    drawn = np.isfinite(neuron.xyz_um).all(axis=1)
+    drawn = _has_position(neuron)
     what = np.full(len(neuron), "", dtype=object)
     what[neuron.n_children == 0] = "tip"
     what[neuron.n_children > 1] = "fork"
@@ -182,7 +182,8 @@ def landmarks(neuron: Neuron) -> pd.DataFrame:
     what[neuron.types == 1] = "soma"
     rows = np.flatnonzero((what != "") & drawn)
     plain = pd.DataFrame({"row": rows, "id": neuron.ids[rows], "what": what[rows], "message": ""})
-    return pd.concat([plain, _defect_marks(neuron, drawn)], ignore_index=True)
+    marks: pd.DataFrame = pd.concat([plain, _defect_marks(neuron, drawn)], ignore_index=True)
+    return marks
 
 
 def _defect_marks(neuron: Neuron, drawn: NDArray[np.bool_]) -> pd.DataFrame:
@@ -221,7 +222,7 @@ def _landmark_looks(neuron: Neuron, marks: pd.DataFrame) -> dict[str, Any]:
         if kind in DEFECT_COLOURS:
             colours[here] = rgba(DEFECT_COLOURS[kind])
     soma = kinds == "soma"
-    size[soma] = np.maximum(size[soma] * 1.5, 2.0 * _display_radius(neuron)[rows][soma])
+    size[soma] = np.maximum(size[soma] * 2.0, 2.0 * _display_radius(neuron)[rows][soma])
     face = colours.copy()
     face[hollow, 3] = 0.0
     return {"size": size, "symbol": symbols, "face_color": face, "border_color": colours}
@@ -238,13 +239,17 @@ def _first_line_width(neuron: Neuron) -> float:
 
 
 def _extent_um(neuron: Neuron) -> float:
-    finite = neuron.xyz_um[np.isfinite(neuron.xyz_um).all(axis=1)]
+    finite = neuron.xyz_um[_has_position(neuron)]
     return float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
 
 
 def drawable_rows(neuron: Neuron) -> tree.IntArray:
     """Rows of the nodes that have a position; napari cannot draw NaN or infinity."""
-    return np.flatnonzero(np.isfinite(neuron.xyz_um).all(axis=1))
+    return np.flatnonzero(_has_position(neuron))
+
+
+def _has_position(neuron: Neuron) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(neuron.xyz_um).all(axis=1))
 
 
 def _on_cycle(neuron: Neuron) -> NDArray[np.bool_]:

@@ -162,7 +162,12 @@ class NeuronView:
             return
         rows, data = segments(neuron)
         same_lines = len(data) == len(layer.data)
-        layer.data = data
+        if same_lines:
+            # in place: the setter would also redraw the thumbnail, which takes longer than all the rest
+            layer.data[:] = data
+            layer.refresh(thumbnail=False)
+        else:
+            layer.data = data
         if not same_lines or not np.array_equal(layer.features["id"], neuron.ids[rows]):
             layer.features = segment_features(neuron, rows)
         colours = segment_colours(neuron, rows)

@@ -18,8 +18,8 @@ from napari_celltype.errors import CelltypeError
 from . import opened
 from .neuron_layers import LayerData, neuron_to_layers
 from .notices import report_error
-from .recording_layers import recording_to_layers
-from .session import layer_name, session_of
+from .recording_layers import UNITS, recording_to_layers
+from .session import Session, layer_name, session_of
 
 __all__ = ["get_folder_reader", "get_neuron_reader", "get_recording_reader"]
 
@@ -97,7 +97,7 @@ def read_recording_layers(path: Any) -> list[Any]:
     """Layers of a recording: overview image and AP windows. The trace dock opens by itself."""
     from napari_celltype.io import read_recording
 
-    return _reported(lambda file: _recording_layers(read_recording(file)), path)
+    return _reported(lambda file: layers_of_recording(read_recording(file)), path)
 
 
 def read_neuron_layers(path: Any) -> list[Any]:
@@ -115,30 +115,32 @@ def read_folder_layers(path: Any) -> list[Any]:
     return _NOTHING
 
 
-def _recording_layers(recording: Any) -> list[LayerData]:
-    viewer = begin_session()
+def layers_of_recording(recording: Any) -> list[LayerData]:
+    """Layers of a recording that the viewer's session will recognise."""
+    session = current_session()
     item = opened.hand_over(recording)
-    return recording_to_layers(recording, item_id=item.id, name=layer_name(item.name), complete=viewer is None)
+    return recording_to_layers(
+        recording,
+        item_id=item.id,
+        name=layer_name(item.name),
+        units=UNITS if session is None else session.recording_units,
+        complete=session is None,
+    )
 
 
 def layers_of_neuron(neuron: Any) -> list[LayerData]:
     """Layers of a neuron that the viewer's session will recognise."""
-    begin_session()
+    session = current_session()
+    if session is not None:
+        session.expect_neuron()
     item = opened.hand_over(neuron)
     return neuron_to_layers(neuron, item_id=item.id, name=layer_name(item.name))
 
 
-def layers_of_recording(recording: Any) -> list[LayerData]:
-    """Layers of a recording that the viewer's session will recognise."""
-    return _recording_layers(recording)
-
-
-def begin_session() -> napari.Viewer | None:
-    """Make sure that the viewer, if there is one, will recognise our layers."""
+def current_session() -> Session | None:
+    """The session of the viewer napari is reading for, begun if need be; None in a program without a viewer."""
     viewer = napari.current_viewer()
-    if viewer is not None:
-        session_of(viewer)
-    return viewer
+    return None if viewer is None else session_of(viewer)
 
 
 def _reported(read: Callable[[Path], list[LayerData]], path: Any) -> list[Any]:

@@ -107,7 +107,7 @@ class RecordingDock(Dock):
         splitter.addWidget(right)
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
-        splitter.setSizes([280, 700])
+        splitter.setSizes([310, 670])
         splitter.setChildrenCollapsible(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 2)
@@ -194,6 +194,7 @@ class RecordingDock(Dock):
         self._loading.stop()
         self._checking.stop()
         self._cache.clear()
+        self.traces.tear_down()
         document = self.document
         document.opened.disconnect(self._on_items_changed)
         document.closed.disconnect(self._on_items_changed)
@@ -219,8 +220,7 @@ class RecordingDock(Dock):
             for item in items:
                 self.chooser.addItem(f"⚠ {item.name}" if item.error else item.name, item.id)
                 self.chooser.setItemData(self.chooser.count() - 1, _where(item), Qt.ItemDataRole.ToolTipRole)
-            if current is not None:
-                self.chooser.setCurrentIndex(self.chooser.findData(current.id))
+            self.chooser.setCurrentIndex(-1 if current is None else self.chooser.findData(current.id))
 
     @property
     def recording(self) -> Recording | None:
@@ -240,7 +240,7 @@ class RecordingDock(Dock):
         self.traces.show_traces([])
         self.banner.show_problems([])
         if recording is None:
-            self._show_message(_why_nothing(item))
+            self._show_message(_why_nothing(item, listed=bool(self.document.recordings)))
             return
         if not recording.sweeps:
             self._show_message(f"{recording.name} holds no sweeps.")
@@ -276,7 +276,8 @@ class RecordingDock(Dock):
     @property
     def selected(self) -> tuple[int, ...]:
         """Positions of the sweeps shown."""
-        return self.document.selected_sweeps(self._shown_id) if self._shown_id in self.document else ()
+        shown = self._shown_id
+        return self.document.selected_sweeps(shown) if shown is not None and shown in self.document else ()
 
     def _mark_selected_rows(self) -> None:
         selection = QItemSelection()
@@ -429,9 +430,9 @@ def _where(item: Item) -> str:
     return f"{where}\n{item.error}" if item.error else where
 
 
-def _why_nothing(item: Item | None) -> str:
+def _why_nothing(item: Item | None, *, listed: bool) -> str:
     if item is None:
-        return EMPTY
+        return "Choose a recording from the list." if listed else EMPTY
     return item.error or f"Reading {item.name} …"
 
 

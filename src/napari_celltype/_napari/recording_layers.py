@@ -9,17 +9,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_celltype.errors import CelltypeError
 from napari_celltype.recording import Recording, SampleReader, Sweep
 
 from .neuron_layers import KEY, LayerData
 
-__all__ = ["OVERVIEW", "WINDOWS", "OverviewGrid", "overview_limits", "overview_row", "recording_to_layers"]
+__all__ = ["OVERVIEW", "UNITS", "WINDOWS", "OverviewGrid", "overview_limits", "overview_row", "recording_to_layers"]
 
 OVERVIEW, WINDOWS = "overview", "windows"
+UNITS = ("pixel", "ms")
+"""Sweeps are counted, time is in milliseconds."""
 
 MAX_COLUMNS = 2000
 _CHUNK = 1 << 20
-_READ_AT_ONCE = 2_000_000
+_READ_AT_ONCE = 1_000_000
 _ASPECT = 0.45
 
 
@@ -63,7 +66,12 @@ def _quantity(recording: Recording) -> Literal["voltage", "current"]:
 
 
 def recording_to_layers(
-    recording: Recording, *, item_id: str = "", name: str = "", complete: bool = False
+    recording: Recording,
+    *,
+    item_id: str = "",
+    name: str = "",
+    units: tuple[str, str] = UNITS,
+    complete: bool = False,
 ) -> list[LayerData]:
     """Layers of a recording: its overview image and an empty Shapes layer for its AP windows.
 
@@ -79,7 +87,10 @@ def recording_to_layers(
         if budget < 0:
             break
         image[sweep.index] = overview_row(sweep, grid)
-    return [_image_layer(image, grid, item_id, name), _window_layer(grid, item_id, name)]
+    layers = [_image_layer(image, grid, item_id, name), _window_layer(grid, item_id, name)]
+    for _, options, _ in layers:
+        options["units"] = units
+    return layers
 
 
 def _image_layer(image: NDArray[np.float32], grid: OverviewGrid, item_id: str, name: str) -> LayerData:
@@ -88,7 +99,7 @@ def _image_layer(image: NDArray[np.float32], grid: OverviewGrid, item_id: str, n
         "colormap": "viridis",
         "contrast_limits": overview_limits(image),
         "metadata": {KEY: {"id": item_id, "role": OVERVIEW}},
-        **_placing(grid, 1.0),
+        **_placing(grid),
     }
     return image, options, "image"
 
@@ -100,27 +111,24 @@ def _window_layer(grid: OverviewGrid, item_id: str, name: str) -> LayerData:
         "metadata": {KEY: {"id": item_id, "role": WINDOWS}},
         "edge_width": grid.row_ms / 20,
         "face_color": "transparent",
-        **_placing(grid, 1.0),
+        **_placing(grid),
     }
     return np.empty((0, 4, 2)), options, "shapes"
 
 
-def _placing(grid: OverviewGrid, rows: float) -> dict[str, Any]:
+def _placing(grid: OverviewGrid) -> dict[str, Any]:
     """Time begins at 0 ms at the left edge of the first pixel; the sweep axis is a count, drawn at a chosen height."""
     column_ms = grid.column_s * 1e3
     return {
-        "scale": (grid.row_ms * rows, column_ms),
+        "scale": (grid.row_ms, column_ms),
         "translate": (0.0, column_ms / 2),
-        "units": ("pixel", "ms"),
         "axis_labels": ("sweep", "time"),
     }
 
 
 def overview_row(sweep: Sweep, grid: OverviewGrid) -> NDArray[np.float32]:
     """One sweep on the grid; see :func:`overview_steps`."""
-    row = np.full(grid.n_columns, np.nan, dtype=np.float32)
-    for row in overview_steps(sweep, grid):  # noqa: B007
-        pass
+    *_, row = overview_steps(sweep, grid)
     return row
 
 
@@ -128,25 +136,34 @@ def overview_steps(sweep: Sweep, grid: OverviewGrid) -> Iterator[NDArray[np.floa
     """Build a sweep's row in stretches a worker can be stopped between; the last one yielded is the whole row.
 
     A pixel holds the value that lies farthest from the sweep's middle: a spike and a step both show, however short.
+    A sweep that cannot be read stays empty here; whoever selects it in the dock is told why.
     """
+    try:
+        yield from _row_steps(sweep, grid)
+    except (CelltypeError, OSError):
+        yield np.full(grid.n_columns, np.nan, dtype=np.float32)
+
+
+def _row_steps(sweep: Sweep, grid: OverviewGrid) -> Iterator[NDArray[np.float32]]:
     read = sweep.read_voltage if grid.quantity == "voltage" else sweep.read_current
     low = np.full(grid.n_columns, np.nan, dtype=np.float32)
     high = low.copy()
-    if read is not None and sweep.n_stored:
+    n_samples = sweep.n_samples  # a blank tail is no value
+    if read is not None and n_samples:
         edges = np.floor(np.arange(grid.n_columns + 1) * grid.column_s * sweep.rate_hz + 1e-6).astype(np.int64)
-        used = int(np.searchsorted(edges, sweep.n_stored))
+        used = int(np.searchsorted(edges, n_samples))
         per_chunk = max(1, _CHUNK // max(1, int(grid.column_s * sweep.rate_hz)))
         for first in range(0, used, per_chunk):
             last = min(first + per_chunk, used)
-            low[first:last], high[first:last] = _extremes(read, edges[first : last + 1], sweep.n_stored)
+            low[first:last], high[first:last] = _extremes(read, edges[first : last + 1], n_samples)
             yield _farthest(low, high, grid)
     yield _farthest(low, high, grid)
 
 
 def _extremes(
-    read: SampleReader, edges: NDArray[np.int64], n_stored: int
+    read: SampleReader, edges: NDArray[np.int64], n_samples: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    start, stop = int(edges[0]), int(min(max(edges[-1], edges[0] + 1), n_stored))
+    start, stop = int(edges[0]), int(min(max(edges[-1], edges[0] + 1), n_samples))
     values = read(start, stop)
     at = np.minimum(edges[:-1] - start, len(values) - 1)
     return np.fmin.reduceat(values, at), np.fmax.reduceat(values, at)

@@ -19,10 +19,11 @@ from napari_celltype.recording import Recording
 from napari_celltype.workbench import Document, Item
 
 from . import opened
+from .camera import camera_of, camera_state, fit_view, point_up
 from .jobs import LatestJob
 from .neuron_layers import KEY, NODES
 from .neuron_view import NeuronView
-from .recording_layers import recording_to_layers
+from .recording_layers import UNITS, recording_to_layers
 from .recording_view import RecordingView
 
 if TYPE_CHECKING:
@@ -62,9 +63,13 @@ class Session:
         self._reading = LatestJob(self._on_recording_read, on_failed=self._on_recording_failed)
         self._listing = LatestJob(self._on_folder_listed)
         self._wanted: str | None = None
+        self._arriving: set[str] = set()
+        self._fitted: tuple[str, object] = ("", None)
+        if hasattr(viewer, "canvas"):  # napari 0.9
+            viewer.canvas.events.size.connect(self._on_canvas_resized)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removed.connect(self._on_layer_removed)
-        viewer.camera.events.zoom.connect(self._on_camera_zoom)
+        camera_of(viewer).events.zoom.connect(self._on_camera_zoom)
         self.document.changed.connect(self._on_item_changed)
         self.document.current_recording_changed.connect(self._on_current_recording_changed)
         for layer in viewer.layers:
@@ -130,12 +135,14 @@ class Session:
                 RecordingView(value) if isinstance(value, Recording) else NeuronView(self.document, item_id)
             )
         self._views[item_id].take(layer, role)
+        self._agree_on_units()
         layer.events.visible.connect(self._on_layer_visible)
         if first:
+            self._arriving.add(item_id)
             self.document.add(Item.holding(value, item_id))
             self.document.make_current(item_id)
             # the other layers of this item are still to come, and the window should not wait for the dock
-            QTimer.singleShot(0, _Later(self, item_id))
+            QTimer.singleShot(0, _Call(self, "_arrange", item_id))
 
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
@@ -147,10 +154,12 @@ class Session:
         if view.drop(layer):
             del self._views[item_id]
             self.document.close(item_id)
+        self._agree_on_units()
 
     def _arrange(self, item_id: str) -> None:
         """Once all layers of a new item are there: show it, and nothing that does not share its axes."""
-        if item_id not in self._views or not self.has_viewer:
+        self._arriving.discard(item_id)
+        if item_id not in self._views:
             return
         if isinstance(self._views[item_id], NeuronView):
             self._show_neuron_axes(item_id)
@@ -167,15 +176,30 @@ class Session:
         dock.show()
         dock.raise_()
 
+    def _fit(self, item_id: str) -> None:
+        """Fit an item to the canvas, now and whenever the canvas changes, until the user moves the camera."""
+        fit_view(self.viewer, self.layers_of(item_id))
+        self._fitted = item_id, camera_state(self.viewer)
+
+    def _on_canvas_resized(self) -> None:
+        item_id, state = self._fitted
+        if item_id in self._views and state == camera_state(self.viewer) and self._is_alone():
+            self._fit(item_id)
+
+    def _is_alone(self) -> bool:
+        """Whether all layers are ours: otherwise camera and dimensions are the user's business."""
+        return all(_label(layer)[0] for layer in self.viewer.layers)
+
     # time and space share no axis --------------------------------------------------------------------------------
 
     def _show_neuron_axes(self, item_id: str) -> None:
         self._hide_recordings()
         viewer = self.viewer
-        if not [layer for layer in viewer.layers if not _label(layer)[0]]:
-            # a tree of lines has no slices worth seeing; with an image stack around, the choice is the user's
+        if self._is_alone():
+            # a tree of lines has no slices worth seeing
             viewer.dims.ndisplay = 3
-            viewer.fit_to_view(layers=self.layers_of(item_id))
+            point_up(viewer, up=True)
+            self._fit(item_id)
         viewer.layers.selection = set(self.layers_of(item_id)[-1:])
         self._on_camera_zoom()
 
@@ -187,9 +211,35 @@ class Session:
         self._hide_recordings(but=item_id)
         self._set_visible(self.layers_of(item_id), visible=True)
         viewer.layers.selection = set(self.layers_of(item_id)[:1])
-        if not [layer for layer in viewer.layers if not _label(layer)[0]]:
+        if self._is_alone():
             viewer.dims.ndisplay = 2
-            viewer.fit_to_view(layers=self.layers_of(item_id))
+            point_up(viewer, up=False)
+            self._fit(item_id)
+
+    def _agree_on_units(self) -> None:
+        """Let recordings state the neurons' unit while there are neurons, and milliseconds else.
+
+        napari ignores the units of all layers (an image stack in nm over a neuron in um, say) as soon as one layer
+        has a unit of another kind, and warns at every layer added. A hidden recording must not cause that.
+        """
+        self._set_units(self.recording_units)
+
+    @property
+    def recording_units(self) -> tuple[str, str]:
+        """Units recordings state now; see :meth:`_agree_on_units`."""
+        return ("um", "um") if any(isinstance(view, NeuronView) for view in self._views.values()) else UNITS
+
+    def expect_neuron(self) -> None:
+        """A neuron is about to come: get ready before its layers are there, and they are built once and not twice."""
+        self._set_units(("um", "um"))
+        if self._is_alone():
+            self._hide_recordings()
+            self.viewer.dims.ndisplay = 3
+
+    def _set_units(self, units: tuple[str, str]) -> None:
+        for layer in self._recording_layers():
+            if _kinds(layer.units) != _kinds(units):
+                layer.units = units
 
     def _neuron_is_visible(self) -> bool:
         views = [view for view in self._views.values() if isinstance(view, NeuronView)]
@@ -255,13 +305,13 @@ class Session:
                 self._show_recording_axes(item.id)
             return
         for data, options, kind in recording_to_layers(
-            cast("Recording", item.value), item_id=item.id, name=layer_name(item.name)
+            cast("Recording", item.value), item_id=item.id, name=layer_name(item.name), units=self.recording_units
         ):
             self.viewer.add_layer(Layer.create(data, options, kind))
 
     def _on_recording_read(self, recording: Recording) -> None:
         item_id, self._wanted = self._wanted, None
-        if item_id is not None and item_id in self.document:
+        if item_id is not None and item_id in self.document and self.has_viewer:
             self.document.replace_value(item_id, recording)
             self._show_recording(self.document[item_id])
 
@@ -271,9 +321,9 @@ class Session:
             self.document.fail(item_id, reason)
 
     def _on_camera_zoom(self) -> None:
-        zoom = self.viewer.camera.zoom
-        for view in self._views.values():
-            if isinstance(view, NeuronView) and zoom > 0:
+        zoom = camera_of(self.viewer).zoom
+        for item_id, view in self._views.items():
+            if isinstance(view, NeuronView) and zoom > 0 and item_id not in self._arriving:
                 view.follow_zoom(1.0 / zoom)
 
     def nodes_layer(self, item_id: str) -> Layer | None:
@@ -295,17 +345,23 @@ def layer_name(item_name: str) -> str:
     return item_name
 
 
-class _Later:
-    """Arranges an item after napari has added all its layers; does nothing if the session is gone by then."""
+class _Call:
+    """A call to be made later, if the session and its viewer are still there by then."""
 
-    def __init__(self, session: Session, item_id: str) -> None:
+    def __init__(self, session: Session, method: str, item_id: str) -> None:
         self._session = weakref.ref(session)
+        self._method = method
         self._item_id = item_id
 
     def __call__(self) -> None:
         session = self._session()
-        if session is not None:
-            session._arrange(self._item_id)
+        if session is not None and session.has_viewer:
+            getattr(session, self._method)(self._item_id)
+
+
+def _kinds(units: Any) -> list[str]:
+    """Units by their short names, whether given as text or as pint units."""
+    return [{"micrometer": "um", "millisecond": "ms"}.get(str(unit), str(unit)) for unit in units]
 
 
 def _label(layer: Layer) -> tuple[str, str]:

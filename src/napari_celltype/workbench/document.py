@@ -102,7 +102,7 @@ class Document:
             self._set_current(item.kind, item.id)
 
     def close(self, item_id: str) -> None:
-        """Remove an item with its history; a neighbour becomes current."""
+        """Remove an item with its history; another one that has been read becomes current."""
         item = self._items.pop(item_id, None)
         if item is None:
             return
@@ -111,7 +111,8 @@ class Document:
         self.history.forget(item_id)
         self.closed.emit(item_id)
         if self._current[item.kind] == item_id:
-            rest = [other.id for other in self._items.values() if other.kind == item.kind]
+            # one that is only listed would have to be read first, which nobody asked for
+            rest = [other.id for other in self._items.values() if other.kind == item.kind and other.value is not None]
             self._set_current(item.kind, rest[-1] if rest else None)
 
     def replace_value(self, item_id: str, value: Value) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -77,34 +78,47 @@ class History:
         return tuple(self._undone)
 
     def do(self, edit: Edit) -> None:
-        """Make a change and remember it; what had been undone before can no longer be redone."""
+        """Make a change and remember it; what had been undone of that item before can no longer be redone."""
         edit.apply(self._document)
         self._done.append(edit)
-        self._undone.clear()
+        self._undone = [other for other in self._undone if other.item_id != edit.item_id]
         self.changed.emit()
 
-    def undo(self) -> Edit | None:
-        """Take the newest change back; returns it, or None where there is none."""
-        if not self._done:
+    def undo(self, item_id: str | None = None) -> Edit | None:
+        """Take the newest change (of one item, if asked) back; returns it, or None where there is none."""
+        at = _newest(self._done, item_id)
+        if at is None:
             return None
-        edit = self._done.pop()
-        edit.inverse().apply(self._document)
+        self._done[at].inverse().apply(self._document)
+        edit = self._done.pop(at)
         self._undone.append(edit)
         self.changed.emit()
         return edit
 
-    def redo(self) -> Edit | None:
-        """Make the change taken back last again; returns it, or None where there is none."""
-        if not self._undone:
+    def redo(self, item_id: str | None = None) -> Edit | None:
+        """Make the change (of one item, if asked) taken back last again; returns it, or None where there is none."""
+        at = _newest(self._undone, item_id)
+        if at is None:
             return None
-        edit = self._undone.pop()
-        edit.apply(self._document)
+        self._undone[at].apply(self._document)
+        edit = self._undone.pop(at)
         self._done.append(edit)
         self.changed.emit()
         return edit
+
+    def adopt(self, done: Sequence[Edit], undone: Sequence[Edit] = ()) -> None:
+        """Take over changes made in an earlier run that are in effect already, and those it had taken back."""
+        self._done.extend(done)
+        self._undone.extend(undone)
+        self.changed.emit()
 
     def forget(self, item_id: str) -> None:
         """Drop the edits of an item that was closed."""
         self._done = [edit for edit in self._done if edit.item_id != item_id]
         self._undone = [edit for edit in self._undone if edit.item_id != item_id]
         self.changed.emit()
+
+
+def _newest(edits: Sequence[Edit], item_id: str | None) -> int | None:
+    """Place of the newest edit of an item, or of any; changes of different items do not touch each other."""
+    return next((at for at in reversed(range(len(edits))) if item_id in (None, edits[at].item_id)), None)

@@ -21,9 +21,9 @@ __all__ = [
 ]
 
 NODE_TYPE_NAMES = {0: "undefined", 1: "soma", 2: "axon", 3: "basal dendrite", 4: "apical dendrite"}
-NODE_TYPE_COLOURS = {1: "#cda400", 2: "#2f8fd8", 3: "#d24a12", 4: "#c05fc0"}
+NODE_TYPE_COLOURS = {1: "#8fae00", 2: "#2f8fd8", 3: "#d24a12", 4: "#c05fc0"}
 OTHER_NODE_TYPE_COLOUR = "#8a8a8a"
-DEFECT_COLOURS = {"error": "#f0142c", "warning": "#d99a00"}
+DEFECT_COLOURS = {"error": "#f0142c", "warning": "#e09a00"}
 
 _SWEEPS_ON_DARK = ("#56b4e9", "#e69f00", "#2fc29a", "#f0e442", "#e58abf", "#ff7f50", "#b0b0ff", "#dddddd")
 _SWEEPS_ON_LIGHT = ("#0072b2", "#c25e00", "#00785a", "#222222", "#a8417c", "#8a7a00", "#5a4fcf", "#b03a2e")

@@ -83,7 +83,7 @@ class MinMaxPyramid:
         start, stop = start // width * width, min(self.n_samples, -(-stop // width) * width)
         values = np.asarray(self.read(start, stop), dtype=np.float32)
         if width == 1:
-            return np.arange(start, start + len(values), dtype=np.float64), values
+            return np.arange(start, start + len(values)).astype(np.float64), values
         return _interleaved(*_reduce(values, values, width), start // width, width)
 
     def _bins(self, level: int, start: int, stop: int) -> tuple[NDArray[np.float64], Float32Array]:
@@ -100,7 +100,8 @@ def _interleaved(
     values = np.empty(2 * len(low), dtype=np.float32)
     values[0::2] = low
     values[1::2] = high
-    return (np.arange(2 * first, 2 * first + len(values)) + 0.5) * (width / 2), values
+    positions = np.arange(2 * first, 2 * first + len(values), dtype=np.float64)
+    return np.asarray((positions + 0.5) * (width / 2), dtype=np.float64), values
 
 
 def build_pyramid(read: ReadSamples, n_samples: int) -> MinMaxPyramid:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
-from qtpy.QtGui import QFont
+from qtpy.QtGui import QFont, QFontMetrics
 
-__all__ = ["PlotTheme", "style_plot", "theme_of"]
+__all__ = ["PlotTheme", "line_height", "style_plot", "theme_of"]
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,25 @@ def theme_of(viewer: Any) -> PlotTheme:
     )
 
 
-def style_plot(plot: pg.PlotItem, theme: PlotTheme) -> None:
-    """Give a plot's axes, labels and grid the theme's colours and font size."""
+def _font(theme: PlotTheme) -> QFont:
     font = QFont()
     font.setPointSize(theme.font_pt)
+    return font
+
+
+def line_height(theme: PlotTheme) -> int:
+    """Pixels a line of text takes in a plot."""
+    return QFontMetrics(_font(theme)).height()
+
+
+def style_plot(plot: pg.PlotItem, theme: PlotTheme) -> None:
+    """Give a plot's axes, labels and grid the theme's colours and font size."""
+    font = _font(theme)
     for side in ("left", "bottom"):
         axis = plot.getAxis(side)
         axis.setPen(pg.mkPen(theme.text))
         axis.setTextPen(pg.mkPen(theme.text))
         axis.setTickFont(font)
         axis.setLabel(axis.labelText, units=axis.labelUnits, color=theme.text, **{"font-size": f"{theme.font_pt}pt"})
+    plot.getAxis("left").setWidth(round(2.6 * line_height(theme)) + 14)
     plot.showGrid(x=True, y=True, alpha=0.15 if theme.dark else 0.2)

@@ -16,7 +16,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
 from .pyramid import MinMaxPyramid
-from .theme import PlotTheme, style_plot
+from .theme import PlotTheme, line_height, style_plot
 
 __all__ = ["Trace", "TraceView"]
 
@@ -80,7 +80,7 @@ def _make_pane(label: str) -> pg.PlotWidget:
     pane.setMinimumSize(200, 60)
     pane.setFrameShape(QFrame.Shape.NoFrame)
     plot = pane.getPlotItem()
-    plot.layout.setContentsMargins(0, 3, 10, 0)
+    plot.layout.setContentsMargins(0, 3, 10, 4)
     plot.hideButtons()
     plot.disableAutoRange()
     left = plot.getAxis("left")
@@ -107,11 +107,18 @@ class TraceView(QWidget):
         self.current.setXLink(self.voltage)
         self.traces: tuple[Trace, ...] = ()
         self._curves: list[PyramidCurve] = []
+        self._fitted: list[list[float]] = []
         self._voltage_on_top = True
+        self._line_height = self.fontMetrics().height()
         self._has = {"voltage": True, "current": True}
         self._lay_out()
         self.voltage.vb.sigXRangeChanged.connect(self._on_range_changed)
         self.voltage.vb.sigResized.connect(self._on_range_changed)
+
+    def tear_down(self) -> None:
+        """Delete the menu pyqtgraph makes for every plot, shown or not: it has no parent to die with."""
+        for pane in self._panes.values():
+            pane.getPlotItem().ctrlMenu.deleteLater()
 
     @property
     def upper(self) -> pg.PlotItem:
@@ -129,6 +136,8 @@ class TraceView(QWidget):
         for pane in self._panes.values():
             pane.setBackground(theme.background)
             style_plot(pane.getPlotItem(), theme)
+        self._line_height = line_height(theme)
+        self._lay_out()
 
     def show_traces(self, traces: Sequence[Trace], *, voltage_on_top: bool = True, keep_range: bool = False) -> None:
         """Draw these sweeps instead of the ones before; the first is drawn last, above the others."""
@@ -147,6 +156,8 @@ class TraceView(QWidget):
         self._lay_out()
         self._limit()
         if keep_range:
+            if self._values_are_fitted():
+                self.fit_values()
             self._on_range_changed()
         else:
             self.home()
@@ -165,13 +176,16 @@ class TraceView(QWidget):
             for place, name in enumerate(names):
                 self._splitter.insertWidget(place, self._panes[name])
                 self._splitter.setStretchFactor(place, 5 - 2 * place)
-            self._splitter.setSizes([500, 300])
+            self._splitter.setSizes([500, 340])
         shown = [name for name in names if self._has[name]]
         for name in names:
             self._panes[name].setVisible(name in shown)
+            is_last = shown[-1:] == [name]
             axis = self._panes[name].getPlotItem().getAxis("bottom")
-            axis.setStyle(showValues=name == shown[-1])
-            axis.showLabel(name == shown[-1])
+            axis.setStyle(showValues=is_last)
+            axis.showLabel(is_last)
+            # pyqtgraph keeps less than a line for the label, which would cut off its descenders
+            axis.setHeight(2 * self._line_height + 12 if is_last else None)
 
     @property
     def duration_s(self) -> float:
@@ -209,6 +223,14 @@ class TraceView(QWidget):
                 # a flat line is not stretched over the whole plot as if it were a signal
                 extra = max(0.0, 1.0 - (high - low)) / 2
                 plot.vb.setYRange(low - extra, high + extra, padding=_MARGIN)
+        self._fitted = self._value_ranges()
+
+    def _value_ranges(self) -> list[list[float]]:
+        return [list(plot.vb.viewRange()[1]) for plot in (self.voltage, self.current)]
+
+    def _values_are_fitted(self) -> bool:
+        """Whether the value axes stand where they were last fitted, unmoved by the user."""
+        return self._fitted == self._value_ranges()
 
     def zoom(self, factor: float) -> None:
         """Show a stretch of time longer by this factor around the same middle."""
