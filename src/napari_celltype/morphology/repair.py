@@ -71,11 +71,11 @@ def zcorr(neuron: Neuron, threshold_um: float = 5.0) -> Neuron:
     _refuse_cycles(neuron)
     dz = _heights(neuron)
     rows = np.flatnonzero(np.abs(dz) > threshold_um)
-    return with_columns(neuron, *repaired_columns(neuron, rows, ["align"] * len(rows)))
+    return with_columns(neuron, *repaired_columns(neuron, rows, np.zeros(len(rows), dtype=np.int8)))
 
 
-def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArray, NDArray[np.str_]]:
-    """Rows to repair and the way to repair each; RepairError where that cannot be done."""
+def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArray, NDArray[np.int8]]:
+    """Rows to repair and the way to repair each, as its place in MODES; RepairError where that cannot be done."""
     _refuse_cycles(neuron)
     chosen = find_z_jumps(neuron) if jumps is None else list(jumps)
     node_ids = np.unique(np.array([j.node_id if isinstance(j, ZJump) else j for j in chosen], dtype=np.int64))
@@ -90,8 +90,8 @@ def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArr
             path=neuron.path,
         )
     if isinstance(mode, str):
-        return rows, np.full(len(rows), _way(mode))
-    return rows, np.array([_way(mode.get(int(node_id), "align")) for node_id in node_ids], dtype="U5")
+        return rows, np.full(len(rows), _way(mode), dtype=np.int8)
+    return rows, np.array([_way(mode.get(int(node_id), "align")) for node_id in node_ids], dtype=np.int8)
 
 
 def rows_of_unique(neuron: Neuron, node_ids: Sequence[int] | IntArray) -> IntArray:
@@ -116,15 +116,15 @@ def rows_of_unique(neuron: Neuron, node_ids: Sequence[int] | IntArray) -> IntArr
     return rows
 
 
-def repaired_columns(
-    neuron: Neuron, rows: IntArray, modes: Sequence[str] | NDArray[np.str_]
-) -> tuple[NDArray[np.float64], IntArray]:
-    """Heights and parents after a repair; the arrays given back are the neuron's own where nothing changed."""
-    way = np.asarray(modes, dtype="U5")
+def repaired_columns(neuron: Neuron, rows: IntArray, ways: NDArray[np.int8]) -> tuple[NDArray[np.float64], IntArray]:
+    """Heights and parents after a repair; the arrays given back are the neuron's own where nothing changed.
+
+    ``ways`` says for each row how, as a place in :data:`MODES`.
+    """
     dz = _heights(neuron)
     shift = np.zeros(len(neuron))
-    for mode, spread in (("align", _align_shift), ("split", _split_shift), ("tilt", _tilt_shift)):
-        chosen = rows[way == mode]
+    for way, spread in enumerate((_align_shift, _split_shift, _tilt_shift)):
+        chosen = rows[ways == way]
         if chosen.size:
             jump = np.zeros(len(neuron))
             jump[chosen] = dz[chosen]
@@ -132,8 +132,8 @@ def repaired_columns(
     moved = shift != 0
     z_um = neuron.xyz_um[:, 2]
     if moved.any():
-        z_um = np.where(moved, _as_written(neuron, z_um + shift), z_um)
-    cut = rows[way == "cut"]
+        z_um = np.where(moved, as_written(z_um, z_um + shift), z_um)
+    cut = rows[ways == MODES.index("cut")]
     parents = neuron.parents
     if cut.size:
         parents = parents.copy()
@@ -211,20 +211,20 @@ def _heights(neuron: Neuron) -> NDArray[np.float64]:
     return dz
 
 
-def _as_written(neuron: Neuron, z_um: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round to the decimals the file is written with, so that sums of its numbers carry no binary dust."""
-    given = neuron.xyz_um[:, 2]
+def as_written(given: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to the decimals a column is given with, so that sums of its numbers carry no binary dust."""
     given = given[np.isfinite(given)]
     for decimals in range(3, 10):
         if np.array_equal(np.round(given, decimals), given):
-            return np.round(z_um, decimals)
-    return z_um
+            return np.round(values, decimals)
+    return values
 
 
-def _way(mode: str) -> str:
-    if mode not in MODES:
-        raise RepairError(f"there is no repair mode {mode!r}", hint=f"Use one of {', '.join(MODES)}.")
-    return mode
+def _way(mode: str) -> int:
+    for way, name in enumerate(MODES):
+        if mode == name:
+            return way
+    raise RepairError(f"there is no repair mode {mode!r}", hint=f"Use one of {', '.join(MODES)}.")
 
 
 def _refuse_cycles(neuron: Neuron) -> None:
