@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 	@touch $@
 
 demo: $(READY) ## open napari on the sample recording and neuron (without a display: save a screenshot)
-	@$(RUN) $(PYTHON) -m napari_celltype demo
+	@$(PYTHON) -m napari_celltype demo
 
 test: $(READY) ## run the tests
 	$(RUN) $(PYTHON) -m pytest
@@ -46,6 +46,9 @@ docs-pictures: $(READY) ## take the documentation's screenshots anew
 
 bench: $(READY) validation-env ## run the speed comparisons and write docs/speed.md
 	$(RUN) $(PYTHON) scripts/run_benchmarks.py
+
+benchmark-models: $(READY) ## train what is not trained yet and write docs/benchmark.md (hours; needs the labelled data)
+	$(PYTHON) benchmarks/models_report.py
 
 package-test: $(READY) ## build wheel and sdist, install the wheel in an empty environment and use it
 	@scripts/check_package.sh "$(PYTHON)"

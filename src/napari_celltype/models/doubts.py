@@ -76,17 +76,22 @@ class FeatureDoubts:
         Wilson-Hilferty cube root from chi-squared of that many degrees to a standard normal, so that cells with
         few and with many known features compare.
         """
-        return np.array([self._distance(row) for row in scaled])
+        patterns, which = np.unique(np.isfinite(scaled), axis=0, return_inverse=True)
+        found = np.full(len(scaled), np.inf)
+        for number, known in enumerate(patterns):
+            if known.any():
+                rows = which.ravel() == number
+                found[rows] = self._distance(scaled[np.ix_(rows, known)], known)
+        return found
 
-    def _distance(self, row: FloatArray) -> float:
-        known = np.flatnonzero(np.isfinite(row))
-        if known.size == 0:
-            return float("inf")
-        gaps = row[known] - self.means[:, known]
-        solved = np.linalg.solve(self.covariance[np.ix_(known, known)], gaps.T)
-        squared = float((gaps.T * solved).sum(axis=0).min())
-        n = known.size
-        return float((np.cbrt(squared / n) - (1 - 2 / (9 * n))) / np.sqrt(2 / (9 * n)))
+    def _distance(self, values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+        root = np.linalg.cholesky(self.covariance[np.ix_(known, known)])
+        gaps = values[None] - self.means[:, None, known]
+        squared = (np.linalg.solve(root, gaps.reshape(-1, values.shape[1]).T) ** 2).sum(axis=0)
+        nearest = squared.reshape(gaps.shape[:2]).min(axis=0)
+        n = values.shape[1]
+        normal: FloatArray = (np.cbrt(nearest / n) - (1 - 2 / (9 * n))) / np.sqrt(2 / (9 * n))
+        return normal
 
     def outside(self, raw: FloatArray) -> NDArray[np.bool_]:
         """Which features lie outside anything among the training cells."""

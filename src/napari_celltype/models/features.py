@@ -193,8 +193,6 @@ def read_features(x: Any, names: Sequence[str] = FEATURE_NAMES) -> FeatureTable:
 
 
 def _from_frame(table: Any, names: Sequence[str]) -> FeatureTable:
-    import pandas as pd
-
     if not set(names) & set(table.columns):
         raise ModelError(
             "none of the table's columns is a feature this model knows",
@@ -205,7 +203,7 @@ def _from_frame(table: Any, names: Sequence[str]) -> FeatureTable:
         raise ModelError(f"the table has more than one column named {duplicated[0]}", hint="Keep one of them.")
     chosen = table.reindex(columns=list(names))
     try:
-        values = chosen.apply(pd.to_numeric).to_numpy(float)
+        values = chosen.to_numpy(dtype=float, na_value=np.nan)
     except (ValueError, TypeError) as error:
         raise ModelError(
             f"a feature is not a number ({error})", hint="Leave a cell empty where it is unknown."

@@ -6,7 +6,7 @@ Human cells take part in the training, with their labels; in the code published 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from .crossval import Fitted, Fitter
 from .facts import ABSTAINS, BOTH_DATA, BOTH_SPLIT, NEEDS
 from .fitting import Plan, fit, step_generator
 from .job import Job
+from .lspin import CONDITIONS, hide_stimuli
 from .metrics import score_seeds
 from .packing import CITATION, LICENCE, fit_doubts, pack_feature_model
 from .splits import donor_folds
@@ -38,6 +39,7 @@ MIN_CONFIDENCE = 0.6
 MIN_FEATURES = 12
 FINAL_MEMBERS = 10
 SPECIES = ("mouse", "human")
+FULL = "all stimuli"
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,19 @@ class Adversarial:
         Largest strength of the reversed gradient; 0 trains without adversary.
     human_share
         Share of a batch that is human.
-    stray, hide
-        Noise put on features, and the chance that a feature is hidden (filled from the others) in a batch's cell.
+    stray
+        Noise put on the scaled features.
     """
 
     members: int = 5
     shared: tuple[int, ...] = (64, 32)
     reversal: float = 0.3
     human_share: float = 0.4
-    stray: float = 0.2
-    steps: int = 1200
+    stray: float = 0.5
+    steps: int = 800
     batch: int = 128
     learning_rate: float = 3e-3
-    weight_decay: float = 3e-2
+    weight_decay: float = 0.3
 
     def plan(self) -> Plan:
         """Of the descent."""
@@ -75,36 +77,42 @@ def train_members(
     """``members`` networks for each group of cells, in one stack."""
     shape = DannShape(members=settings.members * len(groups), shared=settings.shared)
     network = Dann(shape, torch.Generator().manual_seed(seed))
-    x = [_filled(p, c.features) for p, c in zip(preparations, groups, strict=True)]
-    truth = [torch.from_numpy(cells.truth) for cells in groups]
-    rows = [[torch.from_numpy(np.flatnonzero(cells.species == s)) for s in (0, 1)] for cells in groups]
+    x = _stacked([_hidden_variants(p, c.features) for p, c in zip(preparations, groups, strict=True)])
+    truth = _stacked([torch.from_numpy(cells.truth) for cells in groups])
+    rows = [_stacked([torch.from_numpy(np.flatnonzero(c.species == s)) for c in groups]) for s in (0, 1)]
+    counts = [torch.tensor([int((c.species == s).sum()) for c in groups]) for s in (0, 1)]
+    owner = torch.arange(len(groups)).repeat_interleave(settings.members)[:, None]
     n_human = round(settings.batch * settings.human_share)
+    sizes = settings.batch - n_human, n_human
+    origin = torch.zeros(shape.members, settings.batch, dtype=torch.long)
+    origin[:, sizes[0] :] = 1
 
     def loss_at(step: int) -> Tensor:
         generator = step_generator(seed, step)
-        inputs, labels = [], []
-        for member in range(shape.members):
-            group = member // settings.members
-            drawn = [
-                _draw(pool, n, generator)
-                for pool, n in zip(rows[group], (settings.batch - n_human, n_human), strict=True)
-            ]
-            chosen = torch.cat(drawn)
-            inputs.append(x[group][chosen])
-            labels.append(truth[group][chosen])
-        seen = torch.stack(inputs)
+        drawn = []
+        for of_species, n_cells, size in zip(rows, counts, sizes, strict=True):
+            share = torch.rand(shape.members, size, generator=generator)
+            drawn.append(of_species[owner, (share * n_cells[owner]).long()])
+        chosen = torch.cat(drawn, dim=1)
+        # half of the cells whole, the others as laboratories without some stimuli would see them
+        variant = torch.randint(-x.shape[2], x.shape[2], chosen.shape, generator=generator).clamp_min(0)
+        seen = x[owner, chosen, variant]
         seen = seen + settings.stray * torch.randn(seen.shape, generator=generator)
         said, species = network(seen, reversal_at(step / settings.steps, settings.reversal))
-        origin = torch.zeros(seen.shape[:2], dtype=torch.long)
-        origin[:, settings.batch - n_human :] = 1
-        return shape.members * (_entropy(said, torch.stack(labels)) + _entropy(species, origin))
+        return shape.members * (_entropy(said, truth[owner, chosen]) + _entropy(species, origin))
 
     fit(network, loss_at, settings.plan(), checkpoint=job.checkpoint(name), progress=job.steps(name))
     return network
 
 
-def _draw(pool: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    return pool[torch.randint(len(pool), (n,), generator=generator)]
+def _hidden_variants(preparation: Preparation, raw: FloatArray) -> Tensor:
+    """Cells with all stimuli, and with some of them hidden and filled: (cells, variants, features)."""
+    return torch.stack([_filled(preparation, hide_stimuli(raw, kept)) for kept in CONDITIONS.values()], dim=1)
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """One tensor of all parts, the shorter ones padded with zeros."""
+    return torch.nn.utils.rnn.pad_sequence(list(parts), batch_first=True)
 
 
 def _entropy(logits: Tensor, truth: Tensor) -> Tensor:
@@ -120,19 +128,23 @@ def run(job: Job) -> dict[str, Any]:
     cells = read_both_species(job.data)
     settings = Adversarial(members=2, steps=60) if job.quick else Adversarial()
     seeds = [job.seed + s for s in range(1 if job.quick else 5)]
-    logits = {"dann": [_held_out(job, cells, settings, seed) for seed in seeds]}
-    without = Adversarial(**{**asdict(settings), "reversal": 0.0})
-    logits["the same network without adversary"] = [_held_out(job, cells, without, seed) for seed in seeds]
+    own = [_held_out(job, cells, settings, seed) for seed in seeds]
+    without = [_held_out(job, cells, replace(settings, reversal=0.0), seed) for seed in seeds]
     figures = {
-        name: _by_species([_calibrated(s, cells, seed) for s, seed in zip(found, seeds, strict=True)], cells)
-        for name, found in logits.items()
+        "dann": _condition_figures(own, cells, seeds, FULL),
+        "the same network without adversary": _condition_figures(without, cells, seeds, FULL),
     }
     for name, fitter in _regressions().items():
         figures[name] = _by_species([_regression(job, cells, name, fitter, seed) for seed in seeds], cells)
-    report = {"donor_folds": figures, "settings": asdict(settings), "seeds": seeds}
-    _pack_dann(job, cells, settings, logits["dann"], report)
+    conditions = {name: _condition_figures(own, cells, seeds, name) for name in CONDITIONS}
+    report = {"donor_folds": figures, "conditions": conditions, "settings": asdict(settings), "seeds": seeds}
+    _pack_dann(job, cells, settings, own, report)
     _pack_regression(job, cells, report)
     return report
+
+
+def _condition_figures(found: list[dict[str, FloatArray]], cells: Cells, seeds: list[int], name: str) -> dict[str, Any]:
+    return _by_species([_calibrated(one[name], cells, seed) for one, seed in zip(found, seeds, strict=True)], cells)
 
 
 def _folds(cells: Cells, job: Job, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -140,21 +152,24 @@ def _folds(cells: Cells, job: Job, seed: int) -> list[tuple[NDArray[np.intp], ND
     return donor_folds(cells.truth + 2 * cells.species, cells.donors, 3 if job.quick else 10, seed)
 
 
-def _held_out(job: Job, cells: Cells, settings: Adversarial, seed: int) -> FloatArray:
+def _held_out(job: Job, cells: Cells, settings: Adversarial, seed: int) -> dict[str, FloatArray]:
+    """Logits of every cell by networks that did not see its donor, with all stimuli and with some hidden."""
+
     def compute() -> dict[str, NDArray[Any]]:
         folds = _folds(cells, job, seed)
         groups = [cells.take(train) for train, _ in folds]
         preparations = [fit_preparation(group.features) for group in groups]
         network = train_members(groups, preparations, settings, seed, job, f"dann-{settings.reversal}-{seed}")
-        logits = np.zeros((len(cells), 2))
+        found = {name: np.zeros((len(cells), 2)) for name in CONDITIONS}
         for number, (_, test) in enumerate(folds):
-            with inference(len(test)):
-                x = _filled(preparations[number], cells.features[test]).expand(network.shape.members, -1, -1)
-                own = network(x)[0][number * settings.members : (number + 1) * settings.members]
-            logits[test] = own.mean(dim=0).numpy()
-        return {"logits": logits}
+            members = slice(number * settings.members, (number + 1) * settings.members)
+            for name, kept in CONDITIONS.items():
+                x = _filled(preparations[number], hide_stimuli(cells.features[test], kept))
+                with inference(len(test)):
+                    found[name][test] = network(x.expand(network.shape.members, -1, -1))[0][members].mean(dim=0).numpy()
+        return found
 
-    return job.stage(f"dann-held-out-{seed}", asdict(settings), compute)["logits"].astype(float)
+    return job.stage(f"dann-held-out-{seed}", [asdict(settings), list(CONDITIONS)], compute)
 
 
 def _calibrated(logits: FloatArray, cells: Cells, seed: int) -> FloatArray:
@@ -208,8 +223,10 @@ def _by_species(runs: list[FloatArray], cells: Cells) -> dict[str, Any]:
     return found
 
 
-def _pack_dann(job: Job, cells: Cells, settings: Adversarial, logits: list[FloatArray], report: dict[str, Any]) -> None:
-    final = Adversarial(**{**asdict(settings), "members": 2 if job.quick else FINAL_MEMBERS})
+def _pack_dann(
+    job: Job, cells: Cells, settings: Adversarial, own: list[dict[str, FloatArray]], report: dict[str, Any]
+) -> None:
+    final = replace(settings, members=2 if job.quick else FINAL_MEMBERS)
     preparation = fit_preparation(cells.features)
     network = train_members([cells], [preparation], final, job.seed, job, "dann-all-cells")
     info = _info(
@@ -218,7 +235,8 @@ def _pack_dann(job: Job, cells: Cells, settings: Adversarial, logits: list[Float
         "Domain-adversarial networks on the 41 Allen features: excitatory or inhibitory, for mouse and human alike.",
         {"network": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(network.shape).items()}},
     )
-    calibration = fit_calibration(np.concatenate(logits), np.tile(cells.truth, len(logits)), 2)
+    logits = np.concatenate([found[name] for found in own for name in CONDITIONS])
+    calibration = fit_calibration(logits, np.tile(cells.truth, len(logits) // len(cells)), 2)
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=MIN_FEATURES, seed=job.seed)
     weights = {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
     card = write_card(info, _facts(cells, "dann", report, doubts.farthest))
@@ -282,6 +300,7 @@ def _info(name: str, kind: str, summary: str, settings: dict[str, Any]) -> Model
 def _facts(cells: Cells, own: str, report: dict[str, Any], farthest: float) -> CardFacts:
     figures = report["donor_folds"]
     order = [own, *(name for name in figures if name != own)]
+    hidden = {name: found["human"] for name, found in report["conditions"].items()}
     human = cells.species == 1
     return CardFacts(
         data=BOTH_DATA.format(
@@ -297,5 +316,6 @@ def _facts(cells: Cells, own: str, report: dict[str, Any], farthest: float) -> C
         ),
         figures={f"{name}, human" if name == own else name: figures[name]["human"] for name in order},
         command="napari-celltype train dann --data DIR --out OUT",
-        extra={"On mouse cells": figures_table({name: figures[name]["mouse"] for name in order})},
+        extra={"On mouse cells": figures_table({name: figures[name]["mouse"] for name in order})}
+        | ({"With stimuli missing, on human cells": figures_table(hidden)} if own == "dann" else {}),
     )
