@@ -47,6 +47,8 @@ _CACHE_BYTES = 32 * 2**20
 _SMALL = 4096
 _SMALL_TEXT = 16
 _HOUSEKEEPING = {"namespace", "object_id", "neurodata_type", "help", "ancestry", "comments", "comment"}
+# HDF5 itself crashes on a damaged variable-length type, and nothing we look for has one (text counts as STRING)
+_PLAIN_CLASSES = frozenset({h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.ENUM})
 _GZIP_LIMIT = 1032  # deflate cannot shrink anything by more than this factor
 
 
@@ -155,11 +157,12 @@ class Hdf5Samples:
         """Samples ``start`` to ``stop`` in SI units."""
         if stop <= start:
             return np.empty(0)
-        values = self.raw(start, stop).astype(np.float64)
-        if self.scale != 1.0:
-            values *= self.scale
-        if self.offset != 0.0:
-            values += self.offset
+        with np.errstate(over="ignore", invalid="ignore"):  # damaged samples may hold any number
+            values = self.raw(start, stop).astype(np.float64)
+            if self.scale != 1.0:
+                values *= self.scale
+            if self.offset != 0.0:
+                values += self.offset
         return values
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
@@ -221,6 +224,8 @@ def read_attribute(node: Any, name: str) -> Any:
         if not h5a.exists(node, encoded):
             return None
         attribute = h5a.open(node, encoded)
+        if attribute.get_type().get_class() not in _PLAIN_CLASSES:
+            return None
         value = np.empty(attribute.shape, dtype=attribute.dtype)
         attribute.read(value)
     except HDF5_ERRORS:
@@ -256,7 +261,7 @@ def read_value(group: h5g.GroupID, name: str) -> Any:
         if not group.links.exists(encoded):
             return None
         dataset = h5d.open(group, encoded)
-        if np.prod(dataset.shape, dtype=float) > _SMALL:
+        if np.prod(dataset.shape, dtype=float) > _SMALL or dataset.get_type().get_class() not in _PLAIN_CLASSES:
             return None
         value = np.empty(dataset.shape, dtype=dataset.dtype)
         dataset.read(h5s.ALL, h5s.ALL, value)

@@ -31,6 +31,8 @@ __all__ = ["Series", "SeriesError", "SeriesFolder", "natural_key"]
 
 _MAX_COLUMNS = 64
 _SAME_RATE = 1e-3
+_RATES_HZ = (1e-3, 1e9)
+_LARGEST_SCALE = 1e12
 
 
 class SeriesError(Exception):
@@ -113,6 +115,8 @@ class SeriesFolder:
                 group = h5g.open(self.file.id, inner.encode())
                 if b"data" in group:
                     series += self.series_at(group, inner)
+                elif "Series" in _kind(group) or b"starting_time" in group:
+                    refused.append(f"{name} (it has no data)")
                 elif depth:
                     self._walk(inner, depth - 1, series, refused)
             except SeriesError as error:
@@ -133,7 +137,9 @@ class SeriesFolder:
         data = h5d.open(group, b"data")
         shape, n_columns, time_axis = _shape(data, self.n_bytes)
         rate_hz, start_s, timing = _timing(group, shape[time_axis])
-        conversion = read_number(data, "conversion")
+        conversion, offset = read_number(data, "conversion"), read_number(data, "offset") or 0.0
+        if max(abs(conversion or 0.0), abs(offset)) > _LARGEST_SCALE:
+            raise SeriesError(f"its conversion ({conversion}) or offset ({offset}) cannot be right")
         number = read_number(group, "sweep_number")
         one = Series(
             name=name,
@@ -143,7 +149,7 @@ class SeriesFolder:
             n=shape[time_axis],
             unit=parse_unit(read_text(data, "unit")),
             conversion=1.0 if conversion is None else conversion,
-            offset=read_number(data, "offset") or 0.0,
+            offset=offset,
             start_s=start_s,
             number=None if number is None or number < 0 else int(number),
             electrode=self._electrode(group),
@@ -286,12 +292,12 @@ def _timing(group: h5g.GroupID, n: int) -> tuple[float, float, list[str]]:
     if b"starting_time" in group:
         start_s = to_number(read_value(group, "starting_time"))
         rate_hz = read_number(h5d.open(group, b"starting_time"), "rate")
-        if rate_hz is not None and rate_hz > 0:
+        if rate_hz is not None and _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
             doubts = [] if start_s is not None else ["Its starting time is not a number and was taken as 0 s."]
             return rate_hz, start_s or 0.0, doubts
     if b"timestamps" in group:
         return _timing_of_timestamps(h5d.open(group, b"timestamps"), n)
-    raise SeriesError("it has no sampling rate")
+    raise SeriesError("it has no usable sampling rate")
 
 
 def _timing_of_timestamps(stamps: h5d.DatasetID, n: int) -> tuple[float, float, list[str]]:
