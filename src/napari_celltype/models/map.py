@@ -1,7 +1,7 @@
 """A map of reference cells on which a new one finds its place.
 
 Features are condensed stimulus by stimulus into sparse components, laid out once by t-SNE, and stored. A new cell is
-put among its nearest reference cells and then moved as t-SNE would move it with all others held still.
+put among its nearest reference cells and then moved a little, down t-SNE's own gradient, with all others held still.
 """
 
 from __future__ import annotations
