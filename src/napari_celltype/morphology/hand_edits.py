@@ -14,15 +14,17 @@ from napari_celltype.errors import RepairError
 from napari_celltype.neuron import Neuron
 from napari_celltype.tree import IntArray
 
-from .repair import rows_of_unique
+from .repair import as_written, rows_of_unique
 from .sections import roots_of
 
 __all__ = [
+    "add_node",
     "delete_node",
     "delete_subtree",
     "detach",
     "insert_node",
     "move_node",
+    "move_nodes",
     "move_subtree",
     "reparent",
     "set_radius",
@@ -43,6 +45,47 @@ def move_subtree(neuron: Neuron, node_id: int, by_um: Sequence[float]) -> Neuron
     xyz = neuron.xyz_um.copy()
     xyz[subtree_rows(neuron, node_id)] += _point(by_um)
     return neuron.replace(xyz_um=xyz)
+
+
+def move_nodes(
+    neuron: Neuron,
+    node_ids: Sequence[int],
+    by_um: Sequence[float] | Sequence[Sequence[float]],
+    downstream: bool = False,
+) -> Neuron:
+    """Shift nodes, all by one vector or each by its own; if asked, with all downstream of them (one vector only).
+
+    New positions are rounded to the decimals the file is written with: a mouse sets no fifteenth digit.
+    """
+    rows = _chosen(neuron, node_ids, downstream)
+    shift = np.asarray(by_um, dtype=np.float64)
+    if shift.shape not in {(3,), (len(rows), 3)} or not np.isfinite(shift).all() or (downstream and shift.ndim > 1):
+        raise RepairError("a shift needs three finite numbers, for all nodes or for each", path=neuron.path)
+    xyz = neuron.xyz_um.copy()
+    for axis in range(3):
+        xyz[rows, axis] = as_written(neuron.xyz_um[:, axis], xyz[rows, axis] + shift[..., axis])
+    return neuron.replace(xyz_um=xyz)
+
+
+def add_node(
+    neuron: Neuron,
+    node_id: int,
+    parent_id: int,
+    at_um: Sequence[float],
+    structure_type: int | None = None,
+    radius_um: float | None = None,
+) -> Neuron:
+    """Add a node at the end of a node (``parent_id`` -1: as a root); type and radius are the parent's unless given."""
+    if (neuron.ids == node_id).any():
+        raise RepairError(f"there is a node {node_id} already", path=neuron.path)
+    parent = -1 if parent_id < 0 else _row(neuron, parent_id)
+    return neuron.append(
+        _point(at_um)[None],
+        [parent],
+        types=None if structure_type is None else [structure_type],
+        radii_um=None if radius_um is None else [radius_um],
+        ids=[node_id],
+    )
 
 
 def delete_node(neuron: Neuron, node_id: int) -> Neuron:
