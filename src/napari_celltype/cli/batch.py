@@ -119,7 +119,7 @@ def measure_file(path: Path) -> dict[str, Any]:
         recording = read_recording(path)
         cell = measure_features(recording)
     except CelltypeError as error:
-        return {"status": "failed", "reason": f"{error.reason} {error.hint}".strip()}
+        return {"status": "failed", "reason": f"{error.reason.rstrip('.')}. {error.hint}".strip()}
     except Exception as error:  # noqa: BLE001 - one file must not stop the night's batch; the row says what happened
         return {"status": "failed", "reason": f"unexpected {type(error).__name__}: {error}"}
     found = {

@@ -120,7 +120,7 @@ def _candidates(trace: Trace, rules: SpikeRules) -> IntArray:
     """Starts of steep rises, one for each time the trace turned down in between."""
     begins = trace.slope.rising_through(rules.min_slope_mv_ms, trace.start, trace.stop)
     # around a spike all that follows looks from a little before its start to the end of its fall
-    trace.slope.prepare(np.maximum(begins - trace.samples(0.0005), 0), trace.samples(0.004))
+    trace.slope.prepare(np.maximum(begins - trace.samples(0.0005), 0), trace.samples(0.0035))
     if begins.size <= 1:
         return begins
     turned = [trace.slope.falls(a, b) for a, b in pairwise(begins)]
@@ -189,12 +189,8 @@ def _steepest(trace: Trace, begins: IntArray, peaks: IntArray) -> IntArray:
     return np.array([trace.slope.argmax(a, b) for a, b in zip(begins, peaks, strict=True)], dtype=np.intp)
 
 
-def _slopes_at(trace: Trace, indices: IntArray) -> FloatArray:
-    return np.array([trace.slope.values(k, k + 1)[0] for k in indices])
-
-
 def _thresholds(trace: Trace, upstrokes: IntArray, rules: SpikeRules) -> IntArray:
-    level = rules.threshold_fraction * float(_slopes_at(trace, upstrokes).mean())
+    level = rules.threshold_fraction * float(trace.slope.at(upstrokes).mean())
     found = []
     for before, upstroke in zip(np.append(0, upstrokes[:-1]), upstrokes, strict=True):
         index = trace.slope.last_at_most(before + 1, upstroke + 1, level)
@@ -221,7 +217,7 @@ def _limit_rise(trace: Trace, events: Events, rules: SpikeRules) -> Events:
     slow = np.flatnonzero(rise_s >= rules.max_rise_s)
     if not slow.size:
         return events
-    level = rules.threshold_fraction * float(_slopes_at(trace, events.upstroke).mean())
+    level = rules.threshold_fraction * float(trace.slope.at(events.upstroke).mean())
     threshold, peak = events.threshold.copy(), events.peak.copy()
     kept = np.ones(events.size, dtype=bool)
     reach = trace.samples(rules.max_rise_s)

@@ -29,7 +29,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, overwrite:
     path = Path(path)
     check_table_path(path)
     if path.suffix.lower() == ".csv":
-        return write_atomically(path, table.to_csv(index=False).encode(), overwrite=overwrite)
+        return write_atomically(path, table.to_csv(index=False, float_format="%.10g").encode(), overwrite=overwrite)
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     return write_atomically(path, buffer.getvalue(), overwrite=overwrite)

@@ -9,7 +9,6 @@ sweep to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,6 +24,7 @@ __all__ = ["Slope", "can_lowpass", "lowpass"]
 IntArray = NDArray[np.intp]
 
 _ORDER = 4
+_JUST_BELOW_ZERO = -float(np.finfo(np.float64).tiny)
 _EXTENSION = 3 * (_ORDER + 1)  # samples mirrored at each end, as scipy.signal.filtfilt does by default
 
 
@@ -118,7 +118,7 @@ class Slope:
         cutoff_hz: float,
         *,
         run_in: float = 7.0,
-        chunk: float = 35.0,
+        chunk: float = 10.0,
     ) -> None:
         self._voltage = voltage_mv
         self._per_ms = rate_hz / 1e3
@@ -131,18 +131,26 @@ class Slope:
             return
         self._run_in = int(np.ceil(run_in / cutoff_hz * rate_hz))
         self._chunk = int(np.ceil(chunk / cutoff_hz * rate_hz))
-        self._known = np.zeros(-(-self.size // self._chunk), dtype=bool)
+        # looked at far more often than changed, and a bytearray is the quickest to look at
+        self._filtered = bytearray(-(-self.size // self._chunk))
+        self._known = np.frombuffer(self._filtered, dtype=np.bool_)
         self._values = np.zeros(self.size)
-        if self.size <= 4 * self._chunk:
+        if self.size <= 4 * (self._chunk + self._run_in):
             self._filter_whole()
 
     def values(self, start: int, stop: int) -> FloatArray:
         """Slopes ``start`` to ``stop``."""
         if not self._complete and stop > start:
             first, last = start // self._chunk, (min(stop, self.size) - 1) // self._chunk
-            if not self._known[first : last + 1].all():
+            if 0 in self._filtered[first : last + 1]:
                 self._ensure(np.arange(first, last + 1))
         return self._values[start:stop]
+
+    def at(self, indices: IntArray) -> FloatArray:
+        """Slopes at single samples."""
+        if not self._complete:
+            self._ensure(np.unique(indices // self._chunk))
+        return self._values[indices]
 
     def prepare(self, starts: IntArray, length: int) -> None:
         """Filter the windows of this length beginning at ``starts`` in one go; later look-ups are then cheap."""
@@ -165,23 +173,27 @@ class Slope:
 
     def first_at_least(self, start: int, stop: int, level: float) -> int:
         """First index from ``start`` with a slope of ``level`` or more, or -1."""
-        for first, last in self._forwards(start, stop):
-            hit = self.values(first, last) >= level
-            if hit.any():
-                return first + int(hit.argmax())
+        stop = min(stop, self.size)
+        while start < stop:
+            hit = self.values(start, min(start + self._step, stop)) >= level
+            if hit[place := int(hit.argmax())]:
+                return start + place
+            start += self._step
         return -1
 
     def first_at_most(self, start: int, stop: int, level: float) -> int:
         """First index from ``start`` with a slope of ``level`` or less, or -1."""
-        for first, last in self._forwards(start, stop):
-            hit = self.values(first, last) <= level
-            if hit.any():
-                return first + int(hit.argmax())
+        stop = min(stop, self.size)
+        while start < stop:
+            hit = self.values(start, min(start + self._step, stop)) <= level
+            if hit[place := int(hit.argmax())]:
+                return start + place
+            start += self._step
         return -1
 
     def falls(self, start: int, stop: int) -> bool:
         """Whether the trace goes down anywhere in ``start`` to ``stop``."""
-        return any(bool((self.values(first, last) < 0.0).any()) for first, last in self._forwards(start, stop))
+        return self.first_at_most(start, stop, _JUST_BELOW_ZERO) >= 0
 
     def last_at_most(self, start: int, stop: int, level: float) -> int:
         """Last index before ``stop`` and not before ``start`` with a slope of ``level`` or less, or -1."""
@@ -189,8 +201,8 @@ class Slope:
         while last > start:
             first = max(start, last - self._step)
             hit = self.values(first, last)[::-1] <= level
-            if hit.any():
-                return last - 1 - int(hit.argmax())
+            if hit[place := int(hit.argmax())]:
+                return last - 1 - place
             last = first
         return -1
 
@@ -204,30 +216,33 @@ class Slope:
         stop = min(stop, self.size)
         if stop <= start:
             return -1
-        if not self._complete:
-            near = self.values(start, min(start + self._step, stop))
-            if stop - start > self._step:
-                self._ensure_steeper(start, stop, -float(near.min()))
-        return start + int(self._values[start:stop].argmin())
-
-    def _forwards(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        stop = min(stop, self.size)
-        return ((first, min(first + self._step, stop)) for first in range(start, stop, self._step))
+        near = min(start + 2 * self._step, stop)
+        part = self.values(start, near)
+        best = int(part.argmin())
+        if near == stop:
+            return start + best
+        if self._complete or self._ensure_steeper(near, stop, float(part[best])):
+            return start + int(self._values[start:stop].argmin())
+        return start + best
 
     def _ensure(self, chunks: IntArray) -> None:
         missing = chunks[~self._known[chunks]]
         if missing.size == 0:
             return
-        # each chunk costs its run-ins too: beyond this point one pass over everything is cheaper
-        if missing.size * (self._chunk + 2 * self._run_in) >= self._voltage.size:
+        breaks = np.flatnonzero(np.diff(missing) > 1)
+        first = missing[np.concatenate([[0], breaks + 1])]
+        length = missing[np.concatenate([breaks, [missing.size - 1]])] - first + 1
+        # each run costs its run-ins and some looking up: beyond this point one pass over everything is cheaper
+        if missing.size * self._chunk + 2 * first.size * self._run_in >= 0.6 * self._voltage.size:
             self._filter_whole()
             return
-        margin = self._chunk + self._run_in + 2
-        inner = (missing * self._chunk >= self._run_in) & (missing * self._chunk + margin <= self._voltage.size)
-        if inner.any():
-            self._filter_inner(missing[inner])
-        for chunk in missing[~inner]:
-            self._filter_outer(int(chunk))
+        begin = first * self._chunk
+        reach = begin + length * self._chunk + self._run_in + 1
+        inner = (begin >= self._run_in) & (reach <= self._voltage.size)
+        for size in np.unique(length[inner]).tolist():
+            self._filter_inner(begin[inner & (length == size)], size * self._chunk)
+        for start, size in zip(begin[~inner].tolist(), length[~inner].tolist(), strict=True):
+            self._filter_outer(start, min(start + size * self._chunk, self.size))
         self._known[missing] = True
 
     def _filter_whole(self) -> None:
@@ -238,17 +253,18 @@ class Slope:
         self._known[:] = True
         self._complete = True
 
-    def _filter_inner(self, chunks: IntArray) -> None:
+    def _filter_inner(self, begins: IntArray, length: int) -> None:
+        """Stretches of one length with samples enough on both sides, all in one call."""
         assert self._design is not None
-        begin = chunks[:, None] * self._chunk
-        window = self._voltage[begin - self._run_in + np.arange(self._chunk + 2 * self._run_in + 1)]
+        starts = begins[:, None]
+        window = self._voltage[starts - self._run_in + np.arange(length + 2 * self._run_in + 1)]
         filtered = _both_ways(window, self._design.numerator, self._design.denominator, self._design.settled)
-        kept = filtered[:, self._run_in : self._run_in + self._chunk + 1]
-        self._values[begin + np.arange(self._chunk)] = np.diff(kept, axis=1) * self._per_ms
+        kept = filtered[:, self._run_in : self._run_in + length + 1]
+        self._values[starts + np.arange(length)] = np.diff(kept, axis=1) * self._per_ms
 
-    def _filter_outer(self, chunk: int) -> None:
+    def _filter_outer(self, begin: int, end: int) -> None:
+        """A stretch at an end of the trace, which is mirrored there as for the whole trace."""
         assert self._design is not None
-        begin, end = chunk * self._chunk, min((chunk + 1) * self._chunk, self.size)
         first, last = max(begin - self._run_in, 0), min(end + self._run_in + 1, self._voltage.size)
         padded, offset = _extended(self._voltage[first:last], left=first == 0, right=last == self._voltage.size)
         filtered = _both_ways(padded, self._design.numerator, self._design.denominator, self._design.settled)
@@ -287,12 +303,22 @@ class Slope:
         clipped = np.clip(np.stack([firsts, lasts], axis=1), start, stop)
         return [(int(first), int(last)) for first, last in clipped if last > first]
 
-    def _ensure_steeper(self, start: int, stop: int, size: float) -> None:
-        """Make known every slope in the range that may be steeper than ``size``; the others stay zero."""
+    def _ensure_steeper(self, start: int, stop: int, fall: float) -> bool:
+        """Make known every slope of the range that may be below ``fall``; say whether there may be any.
+
+        Those left unknown are zero and never win against a fall.
+        """
         assert self._design is not None
-        reach = self._design.reach
-        first, last = start // reach, (stop - 1) // reach + 1
-        blocks = first + np.flatnonzero(self._steepest_possible()[first:last] >= size)
-        if blocks.size:
-            wanted = np.clip(np.r_[blocks * reach, (blocks + 1) * reach - 1], start, stop - 1)
-            self._ensure(np.unique(wanted // self._chunk))
+        reach, bounds = self._design.reach, self._steepest_possible()
+        # ranges end at the threshold of a spike: its rise makes the last blocks suspect, and it is known already
+        tail = max(start, stop - 2 * reach)
+        first, last = start // reach, tail // reach
+        flat = last <= first or bounds[first:last].max() < -fall
+        if flat and self.values(tail, stop).min() >= fall:
+            return False
+        blocks = first + np.flatnonzero(bounds[first : (stop - 1) // reach + 1] >= -fall)
+        edges = np.concatenate([blocks * reach, (blocks + 1) * reach - 1])
+        wanted = np.clip(edges, start, stop - 1) // self._chunk
+        if not self._known[wanted].all():
+            self._ensure(np.unique(wanted))
+        return True

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_celltype.recording import FloatArray
 
-from .detection import Events, SpikeRules, Trace
+from .detection import Events, IntArray, SpikeRules, Trace
 from .filters import Slope, can_lowpass
 
 __all__ = ["Landmarks", "find_landmarks"]
@@ -40,14 +40,30 @@ class Landmarks:
 def find_landmarks(trace: Trace, events: Events, rules: SpikeRules) -> Landmarks:
     """Measure what follows each spike of a stretch."""
     cut_off = _last_is_clipped(trace, events, rules)
-    trough = _troughs(trace, events, cut_off)
-    downstroke = np.array(
-        [_or_nan(trace.slope.argmin(p, int(t))) if t == t else np.nan for p, t in zip(events.peak, trough, strict=True)]
+    ends = np.append(events.threshold[1:], trace.stop)
+    trough = _troughs(trace, events, ends, cut_off)
+    steepest = [trace.slope.argmin(p, e) for p, e in zip(events.peak.tolist(), ends.tolist(), strict=True)]
+    fast, adp, slow, reset = _after_spikes(trace, steepest, ends, cut_off)
+    return Landmarks(
+        np.isnan(fast),
+        trough,
+        _downstrokes(trace, events, trough, steepest),
+        fast,
+        adp,
+        slow,
+        _widths(trace, events, fast),
+        reset,
     )
-    fast, adp, slow, reset = _after_spikes(trace, events, cut_off)
-    clipped = np.isnan(fast)
-    width = _widths(trace, events, fast)
-    return Landmarks(clipped, trough, downstroke, fast, adp, slow, width, reset)
+
+
+def _downstrokes(trace: Trace, events: Events, trough: FloatArray, steepest: list[int]) -> FloatArray:
+    """Steepest fall between peak and trough; nearly always the steepest before the next spike."""
+    found = np.full(events.size, np.nan)
+    for k in np.flatnonzero(~np.isnan(trough)).tolist():
+        before = int(trough[k])
+        index = steepest[k] if steepest[k] < before else trace.slope.argmin(int(events.peak[k]), before)
+        found[k] = _or_nan(index)
+    return found
 
 
 def _or_nan(index: int) -> float:
@@ -60,8 +76,7 @@ def _last_is_clipped(trace: Trace, events: Events, rules: SpikeRules) -> bool:
     return not bool((tail <= trace.voltage[events.threshold[-1]] + rules.return_tolerance_mv).any())
 
 
-def _troughs(trace: Trace, events: Events, cut_off: bool) -> FloatArray:
-    ends = np.append(events.threshold[1:], trace.stop)
+def _troughs(trace: Trace, events: Events, ends: IntArray, cut_off: bool) -> FloatArray:
     trough = np.array(
         [p + trace.voltage[p:e].argmin() if e > p else np.nan for p, e in zip(events.peak, ends, strict=True)],
         dtype=float,
@@ -72,26 +87,39 @@ def _troughs(trace: Trace, events: Events, cut_off: bool) -> FloatArray:
 
 
 def _after_spikes(
-    trace: Trace, events: Events, cut_off: bool
+    trace: Trace, steepest: list[int], ends: IntArray, cut_off: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray, list[str | None]]:
     """Fast trough, afterdepolarisation, slow trough, and how the membrane reset: directly or by a detour."""
-    n = events.size
+    n = len(steepest)
     fast, adp, slow = (np.full(n, np.nan) for _ in range(3))
     reset: list[str | None] = [None] * n
-    ends = np.append(events.threshold[1:], trace.stop)
     for k in range(n - 1 if cut_off else n):
-        peak, end = int(events.peak[k]), int(ends[k])
-        steepest = trace.slope.argmin(peak, end)
-        if steepest >= 0:
-            level = _END_OF_FALL * float(trace.slope.values(steepest, steepest + 1)[0])
-            fast[k] = _or_nan(trace.slope.first_at_least(steepest, end, level))
-    has_fast = np.flatnonzero(~np.isnan(fast))
-    heavy = _heavy_slope(trace, fast[has_fast].astype(np.intp))
-    for k in has_fast.tolist():
-        adp[k], slow[k], reset[k] = _reset_of(trace, heavy, int(fast[k]), int(ends[k]))
+        if steepest[k] >= 0:
+            level = _END_OF_FALL * float(trace.slope.values(steepest[k], steepest[k] + 1)[0])
+            fast[k] = _or_nan(trace.slope.first_at_least(steepest[k], int(ends[k]), level))
+    has_fast = np.flatnonzero(~np.isnan(fast)).tolist()
+    may = {k: int(fast[k]) for k in has_fast if _may_rebound(trace, int(fast[k]), int(ends[k]))}
+    heavy = _heavy_slope(trace, np.array(list(may.values()), dtype=np.intp))
+    for k in has_fast:
+        bump = _rebound(trace, heavy, int(fast[k]), int(ends[k])) if k in may else -1
+        adp[k], slow[k], reset[k] = _reset_of(trace, bump, int(fast[k]), int(ends[k]))
     # after a last spike both depend on where the sweep happens to end
     adp[-1] = slow[-1] = np.nan
     return fast, adp, slow, reset
+
+
+def _may_rebound(trace: Trace, fast: int, end: int) -> bool:
+    """Whether the potential comes down again after its first 5 ms as far as after an afterdepolarisation.
+
+    Telling so from the samples themselves spares most spikes the heavier filter.
+    """
+    near = min(end, fast + trace.samples(_ADP_WITHIN_S) + 2)
+    course = trace.voltage[fast:near]
+    later = trace.voltage[near:end]
+    lowest = np.minimum.accumulate(course[::-1])[::-1]
+    if later.size:
+        lowest = np.minimum(lowest, later.min())
+    return bool((course - lowest).max(initial=0.0) >= _DEEPER_MV)
 
 
 def _heavy_slope(trace: Trace, starts: NDArray[np.intp]) -> Slope | None:
@@ -102,10 +130,9 @@ def _heavy_slope(trace: Trace, starts: NDArray[np.intp]) -> Slope | None:
     return heavy
 
 
-def _reset_of(trace: Trace, heavy: Slope | None, fast: int, end: int) -> tuple[float, float, str]:
+def _reset_of(trace: Trace, bump: int, fast: int, end: int) -> tuple[float, float, str]:
     """Index of the afterdepolarisation and of the slow trough (NaN if none), and the kind of reset."""
     v = trace.voltage
-    bump = _rebound(trace, heavy, fast, end)
     if bump >= 0:
         lowest = bump + int(v[bump:end].argmin())
         if v[bump] - v[lowest] >= _DEEPER_MV and v[bump] - v[fast] <= _ADP_HIGHEST_MV:

@@ -177,7 +177,10 @@ def _indices(found: list[_Found], point: str) -> FloatArray:
 
 def _slopes(part: _Found, point: str) -> FloatArray:
     index = part.events.upstroke if point == "upstroke" else getattr(part.landmarks, point)
-    return np.array([part.slope.values(int(k), int(k) + 1)[0] if k == k and k >= 0 else np.nan for k in index])
+    slopes = np.full(len(index), np.nan)
+    known = np.isfinite(index)
+    slopes[known] = part.slope.at(index[known].astype(np.intp))
+    return slopes
 
 
 def _point_columns(

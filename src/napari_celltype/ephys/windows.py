@@ -180,16 +180,14 @@ class ApWindow:
 
 def _resampled(sweep: Sweep, start_s: float, count: int, rate: float) -> FloatArray:
     ratio = rate / sweep.rate_hz
-    positions = start_s * sweep.rate_hz + np.arange(count) / ratio
-    # a peak found at a sample stays on a sample in spite of rounding
-    nearest = np.rint(positions[0])
-    if abs(positions[0] - nearest) < 1e-3:
-        positions += nearest - positions[0]
+    begin = start_s * sweep.rate_hz
+    if abs(begin - round(begin)) < 1e-3:  # a peak found at a sample stays on a sample in spite of rounding
+        begin = float(round(begin))
     context = int(np.ceil(HALF_WIDTH / min(ratio, 1.0))) + 1
-    first = min(max(int(np.floor(positions[0])) - context, 0), max(sweep.n_samples - 1, 0))
-    last = max(min(int(np.ceil(positions[-1])) + context + 1, sweep.n_samples), first + 1)
+    first = min(max(int(begin) - context, 0), max(sweep.n_samples - 1, 0))
+    last = max(min(int(begin + count / ratio) + context + 1, sweep.n_samples), first + 1)
     values = sweep.voltage_mv(first / sweep.rate_hz, last / sweep.rate_hz)
-    return sample_at(values, positions - first, ratio)
+    return sample_at(values, begin - first, ratio, count)
 
 
 def suggest_windows(
