@@ -28,6 +28,12 @@ def shared_data_folder() -> Path | None:
 SHARED_DATA = shared_data_folder()
 
 
+@pytest.fixture(autouse=True)
+def _state_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Journals of a test go to a folder of its own, never into the user's."""
+    monkeypatch.setenv("NAPARI_CELLTYPE_STATE", str(tmp_path_factory.mktemp("state")))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data; skips the test where it is absent."""

@@ -102,6 +102,13 @@ def test_a_neuron_opens_in_3d_with_lines_and_landmarks_and_its_nodes_hidden(view
     assert_picture_is_true(session, item_id)
 
 
+@pytest.mark.parametrize("xyz", [np.zeros((0, 3)), np.zeros((1, 3)), np.full((3, 3), np.nan)])
+def test_neurons_with_nothing_to_draw_open_all_the_same(viewer, session, xyz):
+    add(viewer, layers_of_neuron(Neuron.from_arrays(xyz, np.arange(len(xyz)) - 1)))
+    assert len(viewer.layers) == 3
+    assert len(session.document.neurons) == 1
+
+
 def test_a_moved_node_takes_its_lines_along_and_can_be_put_back(session, item_id):
     nodes = layer(session, item_id, NODES)
     before = neuron_of(session, item_id)
@@ -160,14 +167,23 @@ def test_a_changed_radius_is_an_edit_and_an_unchanged_table_is_none(session, ite
 def test_defects_are_checked_again_after_an_edit(session, item_id):
     nodes = layer(session, item_id, NODES)
     features = nodes.features.copy()
+    features.loc[len(features) - 1, "type"] = 1  # a soma out on a branch
+    nodes.features = features
+    assert "soma-under-neurite" in {defect.code for defect in neuron_of(session, item_id).defects}
+    assert "warning" in set(layer(session, item_id, LANDMARKS).features["what"])
+    session.undo()
+    assert "warning" not in set(layer(session, item_id, LANDMARKS).features["what"])
+
+
+def test_an_edit_that_would_close_a_loop_is_refused_and_the_layer_put_back(session, item_id, capsys):
+    nodes = layer(session, item_id, NODES)
+    before = neuron_of(session, item_id)
+    features = nodes.features.copy()
     features.loc[1, "parent"] = 3  # 2 -> 3 -> 2
     nodes.features = features
-    neuron = neuron_of(session, item_id)
-    assert neuron.has_cycle
-    assert "error" in {defect.severity for defect in neuron.defects}
-    assert "error" in set(layer(session, item_id, LANDMARKS).features["what"])
-    session.undo()
-    assert "error" not in set(layer(session, item_id, LANDMARKS).features["what"])
+    assert neuron_of(session, item_id) is before
+    assert nodes.features.loc[1, "parent"] == before.parent_ids[1]
+    assert "node 2 cannot hang on node 3" in capsys.readouterr().err
 
 
 def test_lines_stay_as_wide_on_the_screen_when_zooming(viewer, session, item_id):

@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points, Vectors
 
-from napari_celltype.neuron import Defect, Neuron
-from napari_celltype.workbench import Document, ReplaceValue
+from napari_celltype.errors import CelltypeError
+from napari_celltype.neuron import Neuron
+from napari_celltype.workbench import Document
+from napari_celltype.workbench.repair_session import repair_of
 
 from .neuron_layers import (
     LANDMARKS,
     NODES,
     SEGMENTS,
+    ZYX,
+    drawable_rows,
     landmark_layer,
     layers_to_neuron,
-    node_features,
     nodes_layer,
     segment_colours,
     segment_features,
     segments,
 )
+from .notices import report_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +53,7 @@ class NeuronView:
         self._item_id = item_id
         self._layers: dict[str, Layer] = {}
         self._busy = False
+        self._shown: Neuron | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -71,6 +76,8 @@ class NeuronView:
         if role in self._layers:
             return
         self._layers[role] = layer
+        if self._shown is None:
+            self._shown = self.neuron if self._item_id in self._document else None
         if role == NODES:
             layer.feature_defaults = NEW_NODE_DEFAULTS
             layer.events.data.connect(self._on_nodes_data)
@@ -100,11 +107,41 @@ class NeuronView:
 
     def refresh(self) -> None:
         """Show the document's neuron after it changed."""
-        if not self._busy:
+        neuron, shown = self.neuron, self._shown
+        if shown is not None and _differ_in_place(shown, neuron):
+            self._move(neuron)
+            if shown.defects != neuron.defects:
+                self._write_landmarks(neuron)
+        else:
+            if not self._busy:
+                with self._no_echo():
+                    self._write_nodes(neuron)
+            self._write_segments(neuron)
+            self._write_landmarks(neuron)
+        self._shown = neuron
+
+    def _move(self, neuron: Neuron) -> None:
+        """Put everything where it is now, when nothing but positions has changed.
+
+        Values are written into the layers' arrays: their setters would also redraw thumbnails, tell everybody and
+        look at every point, which takes longer than all the rest.
+        """
+        drawn = drawable_rows(neuron)
+        self._put(self._layers.get(NODES), neuron.xyz_um[drawn][:, ZYX])
+        self._put(self._layers.get(SEGMENTS), segments(neuron)[1])
+        landmarks = self._layers.get(LANDMARKS)
+        if landmarks is not None:
+            self._put(landmarks, neuron.xyz_um[landmarks.features["row"].to_numpy(dtype=np.int64)][:, ZYX])
+
+    def _put(self, layer: Layer | None, data: Any) -> None:
+        if layer is None or np.array_equal(layer.data, data):
+            return
+        if layer.data.shape != data.shape:  # somebody has added or deleted points of ours
             with self._no_echo():
-                self._write_nodes(self.neuron)
-        self._write_segments(self.neuron)
-        self._write_landmarks(self.neuron)
+                layer.data = data
+            return
+        layer.data[:] = data
+        layer.refresh(thumbnail=False)
 
     @contextmanager
     def _no_echo(self) -> Iterator[None]:
@@ -126,35 +163,38 @@ class NeuronView:
     def _take_edit(self, label: str) -> None:
         layer = self._layers[NODES]
         before = self.neuron
-        after = layers_to_neuron(layer.data, layer.features, before)
+        after = _with_moved_nodes(layer, before)
+        if after is None:
+            after = layers_to_neuron(layer.data, layer.features, before)
         if _same(before, after):
             return
-        after = after.replace(defects=_recheck(before, after))
         with self._no_echo():
-            self._document.history.do(ReplaceValue(self._item_id, before, after, label))
-            self._renumber_nodes(after)
-
-    def _renumber_nodes(self, neuron: Neuron) -> None:
-        """Give the layer the ids, parents and rows the nodes have now."""
-        layer = self._layers[NODES]
-        drawn = np.isfinite(neuron.xyz_um).all(axis=1)
-        table = node_features(neuron)[drawn].reset_index(drop=True)
-        if not layer.features.equals(table):
-            layer.features = table
+            try:
+                repair_of(self._document, self._item_id).take(after, label)
+            except CelltypeError as error:
+                report_error(error)
+            if self.neuron is before or not _differ_in_place(before, self.neuron):
+                self._write_nodes(self.neuron)
 
     def _write_nodes(self, neuron: Neuron) -> None:
         layer = self._layers.get(NODES)
         if not isinstance(layer, Points):
             return
         data, options, _ = nodes_layer(neuron)
+        same_rows = len(data) == len(layer.data)
         selected = layer.selected_data.copy()
-        layer.selected_data = set()
-        layer.data = data
-        layer.features = options["features"]
-        layer.size = options["size"]
-        layer.face_color = options["face_color"]
-        layer.border_color = options["border_color"]
-        layer.selected_data = {index for index in selected if index < len(data)}
+        if not same_rows:
+            layer.selected_data = set()
+        # each of these redraws the layer, so only what differs is set
+        if not np.array_equal(data, layer.data):
+            layer.data = data
+        if not layer.features.equals(options["features"]):
+            layer.features = options["features"]
+        for name in ("size", "face_color", "border_color"):
+            if not same_rows or not np.array_equal(getattr(layer, name), options[name]):
+                setattr(layer, name, options[name])
+        if not same_rows:
+            layer.selected_data = {index for index in selected if index < len(data)}
 
     def _write_segments(self, neuron: Neuron) -> None:
         layer = self._layers.get(SEGMENTS)
@@ -201,13 +241,26 @@ def _describe(event: Any) -> str:
     return f"{verb} {n} node{'s' if n != 1 else ''}"
 
 
-def _recheck(before: Neuron, after: Neuron) -> list[Defect]:
-    """Defects after an edit: what the nodes show now, and what the file's text showed when it was read."""
-    from napari_celltype.io.swc_defects import find_defects
+def _with_moved_nodes(layer: Layer, neuron: Neuron) -> Neuron | None:
+    """The neuron with the layer's positions; None if the layer says that more than positions has changed."""
+    drawn = drawable_rows(neuron)
+    if len(layer.data) != len(drawn) or not np.array_equal(layer.features["row"], drawn):
+        return None
+    columns = {"id": neuron.ids, "type": neuron.types, "radius": neuron.radii_um, "parent": neuron.parent_ids}
+    if not all(np.array_equal(layer.features[name], column[drawn]) for name, column in columns.items()):
+        return None
+    xyz = neuron.xyz_um.copy()
+    xyz[drawn] = layer.data[:, ZYX]
+    return neuron.replace(xyz_um=xyz)
 
-    nodes = find_defects(after)
-    checked = {defect.code for defect in [*nodes, *find_defects(before)]}
-    return [*nodes, *(defect for defect in before.defects if defect.code not in checked)]
+
+def _differ_in_place(a: Neuron, b: Neuron) -> bool:
+    """Whether two neurons have the same nodes and links, and differ in positions at most."""
+    if len(a) != len(b):
+        return False
+    pairs = [(getattr(a, name), getattr(b, name)) for name in ("ids", "types", "radii_um", "parents")]
+    same = all(x is y or np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+    return same and np.array_equal(drawable_rows(a), drawable_rows(b))
 
 
 def _same(a: Neuron, b: Neuron) -> bool:

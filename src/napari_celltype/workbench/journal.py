@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -119,6 +120,7 @@ class Journal:
         if not file.tell():
             file.write(_encoded({**self._header, "at": _now()}))
         self._file = file
+        self._closing = weakref.finalize(self, file.close)
         return file
 
     def _sync(self, file: FileIO) -> None:
@@ -143,7 +145,7 @@ class Journal:
             self._syncing.shutdown(wait=True)
             self._syncing = None
         if self._file is not None:
-            self._file.close()
+            self._closing()
             self._file = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
@@ -52,6 +52,8 @@ def build(state: RepairState, at: Built) -> Built:
     Accepting a jump costs one pass over the arrays, an edit by hand only itself, and undoing one puts old values
     back. Edits made by hand after a jump was accepted are made again if decisions change before them.
     """
+    if not state.edits_neuron:
+        return replace(start(at.source), state=state)
     base = at.base if state.first == at.state.first else apply_edits(at.source, state.first)[0]
     accepted = state.accepted
     if base is at.base and accepted == at.state.accepted:

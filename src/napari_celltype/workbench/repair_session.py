@@ -249,10 +249,20 @@ class RepairSession:
 
     def take(self, after: Neuron, label: str) -> None:
         """Take over what a person did to the nodes themselves."""
+        self._keep_up()
         self.amend(edits_between(self.neuron, after, with_subtree=self.with_subtree), label)
+
+    def _keep_up(self) -> None:
+        """Count what others put in the neuron's place (a script, say) as edits by hand."""
+        value = self._document[self.item_id].value
+        if isinstance(value, Neuron) and value is not self.neuron:
+            edits = edits_between(self.source, value)
+            self._built = replace(build(RepairState(first=edits), start(self.source)), neuron=value, base=value)
+            self._jumps = None
 
     def perform(self, action: Action) -> None:
         """Do something that can be undone."""
+        self._keep_up()
         state = action.apply(self.state)
         if state == self.state:
             return
@@ -280,9 +290,9 @@ class RepairSession:
 
     def _go_to(self, state: RepairState) -> None:
         built = build(state, self._built)
-        if built.neuron is not self._built.neuron:
+        if built.neuron is not self._built.neuron and built.neuron is not self.source:
             defects = recheck(self.source, built.neuron)
-            built = _replace_neuron(built, built.neuron.replace(defects=defects))
+            built = replace(built, neuron=built.neuron.replace(defects=defects))
         self._put(built)
 
     def _put(self, built: Built) -> None:
@@ -342,10 +352,6 @@ class RepairSession:
     def close(self) -> None:
         """Let go of the journal."""
         self.journal.close()
-
-
-def _replace_neuron(built: Built, neuron: Neuron) -> Built:
-    return replace(built, neuron=neuron)
 
 
 def _with_edit(built: Built, edit: Edit) -> tuple[Neuron, RepairState]:

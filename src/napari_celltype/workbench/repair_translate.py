@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_celltype.errors import RepairError
-from napari_celltype.morphology.changes import difference
 from napari_celltype.morphology.edits import Edit, apply_edits
 from napari_celltype.neuron import Neuron
 from napari_celltype.tree import IntArray
@@ -34,24 +33,29 @@ def edits_between(before: Neuron, after: Neuron, *, with_subtree: bool = False) 
     RepairError
         If several nodes share an id, so that nobody could tell which of them was meant.
     """
-    if not difference(before, after).steps:
-        return ()
     for neuron in (before, after):
         _refuse_shared_ids(neuron)
-    gone = np.setdiff1d(before.ids, after.ids)
-    edits = [Edit("delete_node", {"node_id": int(i)}) for i in gone]
-    edits += _additions(before, after)
-    common = np.intersect1d(before.ids, after.ids)
-    old, new = before.rows_of(common), after.rows_of(common)
-    edits += _moves(common, after.xyz_um[new] - before.xyz_um[old], with_subtree)
-    edits += _settings("set_type", "structure_type", common, before.types[old], after.types[new])
-    edits += _settings("set_radius", "radius_um", common, before.radii_um[old], after.radii_um[new])
-    edits += _links(before, after, edits)
-    return tuple(edits)
+    if np.array_equal(before.ids, after.ids):
+        ids = before.ids
+        old = new = np.arange(len(ids))
+        made: list[Edit] = []
+    else:
+        ids = np.intersect1d(before.ids, after.ids)
+        old, new = before.rows_of(ids), after.rows_of(ids)
+        made = [Edit("delete_node", {"node_id": gone}) for gone in np.setdiff1d(before.ids, after.ids).tolist()]
+        made += _additions(before, after)
+    made += _moves(ids, after.xyz_um[new] - before.xyz_um[old], with_subtree)
+    made += _settings("set_type", "structure_type", ids, before.types[old], after.types[new])
+    made += _settings("set_radius", "radius_um", ids, before.radii_um[old], after.radii_um[new])
+    hung = before if len(ids) == len(before) else apply_edits(before, made)[0]
+    return (*made, *_links(hung, after))
 
 
 def _refuse_shared_ids(neuron: Neuron) -> None:
-    ids = np.sort(neuron.ids)
+    ids = neuron.ids
+    if bool((ids[1:] > ids[:-1]).all()):
+        return
+    ids = np.sort(ids)
     shared = ids[1:][ids[1:] == ids[:-1]]
     if shared.size:
         raise RepairError(
@@ -103,13 +107,15 @@ def _settings(kind: str, parameter: str, ids: IntArray, before: NDArray[Any], af
         yield Edit(kind, {"node_ids": ids[changed & (after == value)], parameter: value})
 
 
-def _links(before: Neuron, after: Neuron, edits: list[Edit]) -> Iterator[Edit]:
+def _links(now: Neuron, after: Neuron) -> Iterator[Edit]:
     """Nodes that hang elsewhere than the other edits leave them."""
-    now, _ = apply_edits(before, edits)
-    common = np.intersect1d(now.ids, after.ids)
-    hang_now, hang_then = now.parent_ids[now.rows_of(common)], after.parent_ids[after.rows_of(common)]
+    if np.array_equal(now.ids, after.ids):
+        ids, hang_now, hang_then = now.ids, now.parent_ids, after.parent_ids
+    else:
+        ids = np.intersect1d(now.ids, after.ids)
+        hang_now, hang_then = now.parent_ids[now.rows_of(ids)], after.parent_ids[after.rows_of(ids)]
     for i in np.flatnonzero(hang_now != hang_then).tolist():
         if hang_then[i] < 0:
-            yield Edit("detach", {"node_id": common[i]})
+            yield Edit("detach", {"node_id": ids[i]})
         else:
-            yield Edit("reparent", {"node_id": common[i], "parent_id": hang_then[i]})
+            yield Edit("reparent", {"node_id": ids[i], "parent_id": hang_then[i]})
