@@ -150,7 +150,7 @@ def test_parent_given_by_hand_is_taken():
 
 def test_positions_go_from_xyz_to_zyx_and_lines_from_node_to_parent():
     neuron = Neuron.from_arrays([[1, 2, 3], [4, 6, 8]], [-1, 0])
-    vectors, points, nodes = neuron_to_layers(neuron, item_id="abc", name="cell")
+    points, vectors, nodes = neuron_to_layers(neuron, item_id="abc", name="cell")
     np.testing.assert_array_equal(nodes[0], [[3, 2, 1], [8, 6, 4]])
     np.testing.assert_array_equal(vectors[0], [[[8, 6, 4], [-5, -4, -3]]])
     assert [layer[1]["name"] for layer in (vectors, points, nodes)] == ["cell · segments", "cell · landmarks", "cell"]
@@ -169,7 +169,7 @@ def test_nodes_without_a_position_are_not_drawn_and_neither_are_their_lines():
 
 def test_a_cycle_is_red_and_the_rest_is_not():
     neuron = Neuron.from_arrays(np.eye(5, 3), [-1, 0, 3, 2, 2])
-    (_, vectors, _), _, (_, nodes, _) = neuron_to_layers(neuron)
+    _, (_, vectors, _), (_, nodes, _) = neuron_to_layers(neuron)
     red = np.array(rgba(DEFECT_COLOURS["error"]), dtype=np.float32)
     assert (vectors["edge_color"] == red).all(axis=1).tolist() == [False, True, True, False]
     assert (nodes["face_color"] == red).all(axis=1).tolist() == [False, False, True, True, False]
@@ -195,7 +195,7 @@ def test_landmarks_name_soma_forks_tips_roots_and_what_is_wrong():
 @pytest.mark.parametrize("n", [0, 1])
 def test_neurons_of_no_or_one_node_make_layers(n):
     neuron = Neuron.from_arrays(np.zeros((n, 3)), np.full(n, -1))
-    vectors, _, nodes = neuron_to_layers(neuron)
+    _, vectors, nodes = neuron_to_layers(neuron)
     assert vectors[0].shape == (0, 2, 3)
     assert len(nodes[0]) == n
     assert_same(layers_to_neuron(nodes[0], nodes[1]["features"], neuron), neuron)

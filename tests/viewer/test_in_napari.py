@@ -93,7 +93,7 @@ def test_files_dropped_on_the_dock_open_and_a_bad_one_does_not_stop_the_others(v
     viewer.window.add_plugin_dock_widget("napari-celltype", "Recording")
     recording_dock(viewer).open_files([str(bad), str(good)])
     settle(0.1)
-    assert [layer.name for layer in viewer.layers] == ["cell · segments", "cell · landmarks", "cell"]
+    assert [layer.name for layer in viewer.layers] == ["cell · landmarks", "cell · segments", "cell"]
 
 
 def test_saving_from_napari_writes_the_edited_neuron(viewer, tmp_path):
@@ -106,6 +106,18 @@ def test_saving_from_napari_writes_the_edited_neuron(viewer, tmp_path):
     nodes.save(str(target), plugin="napari-celltype")
     assert target.read_bytes() == b"# by hand\n1 1 0 0 0 5 -1\n2 3 10 4 3 1 1\n"
     assert Path(source).read_bytes().count(b"\n") == 4
+
+
+@pytest.mark.parametrize("swc", [b"1 1 0 0 0 5 -1\n", b"1 1 0 0 0 5 -1\n2 3 0 0 40 1 1\n3 3 0 0 80 1 2\n"])
+def test_a_single_node_and_a_line_seen_from_its_end_leave_the_window_usable(viewer, tmp_path, swc):
+    path = tmp_path / "odd.swc"
+    path.write_bytes(swc)
+    for _ in range(2):  # the second time the viewer is in 3D already
+        viewer.open(str(path), plugin="napari-celltype")
+        settle(0.1)
+        assert np.isfinite(viewer.scene.camera.zoom)
+        assert len(viewer.layers) == 3
+        viewer.layers.clear()
 
 
 def test_a_folder_is_listed_in_the_dock(viewer, shared_data):

@@ -23,26 +23,22 @@ def camera_state(viewer: Any) -> tuple[Any, ...]:
 
 
 def fit_view(viewer: Any, layers: Sequence[Layer]) -> None:
-    """Show just these layers, as large as fits (before napari 0.9: all layers)."""
-    if not layers or not hasattr(viewer, "fit_to_view"):
-        viewer.reset_view()
-    elif all(layer.ndim == viewer.dims.ndim for layer in layers):
-        with np.errstate(divide="ignore"):  # napari 0.9.2 divides by the size of a straight or single-node neuron
-            viewer.fit_to_view(layers=list(layers))
-    else:
-        _fit_flat(viewer, layers)
+    """Look at these layers from the front, as large as fits.
 
-
-def _fit_flat(viewer: Any, layers: Sequence[Layer]) -> None:
-    """Fit layers with fewer dimensions than the viewer, on which napari 0.9.2's own function fails."""
+    napari 0.9.2's own function fails on layers with fewer dimensions than the viewer, and zooms without limit towards
+    a neuron that is a line seen from its end or a single node.
+    """
+    extents = [layer.extent.world for layer in layers]
     shown = viewer.dims.ndisplay
-    extents = np.array([layer.extent.world[:, -shown:] for layer in layers if np.isfinite(layer.extent.world).all()])
-    if not len(extents):
+    boxes = np.array([extent[:, -shown:] for extent in extents if np.isfinite(extent).all()])
+    if not len(boxes) or not hasattr(viewer, "canvas"):
+        viewer.reset_view()
         return
-    low, high = extents[:, 0].min(axis=0), extents[:, 1].max(axis=0)
+    low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
+    size = np.maximum(high - low, max(1.0, 0.02 * float((high - low).max())))
     camera = camera_of(viewer)
+    camera.angles = (0.0, 0.0, 0.0)
     camera.center = (*([0.0] * (3 - shown)), *((low + high) / 2))
-    size = np.maximum(high - low, 1e-9)
     camera.zoom = 0.95 * float(np.min(np.array(viewer.canvas.size) / size[-2:]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .plots.theme import PlotTheme, theme_of
@@ -34,6 +34,7 @@ class Dock(QWidget):
         self._torn_down = False
         self._was_docked = False
         self._was_shown = False
+        self._window_size = self._read_window_size()
         _place_first(f"{self.title} ({PLUGIN})", self.first_area)
         self.session.viewer.events.theme.connect(self._on_viewer_theme)
 
@@ -76,8 +77,19 @@ class Dock(QWidget):
         if area == Qt.DockWidgetArea.BottomDockWidgetArea:
             window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
             window.resizeDocks([dock], [min(self.first_size, window.height() // 2)], Qt.Orientation.Vertical)
+            # below the layer list there was no room for it, and Qt has made the window higher than the user had it
+            QTimer.singleShot(0, self._restore_window_size)
         elif area != Qt.DockWidgetArea.NoDockWidgetArea:
             window.resizeDocks([dock], [min(2 * self.first_size, window.width() // 2)], Qt.Orientation.Horizontal)
+
+    def _read_window_size(self) -> tuple[int, int] | None:
+        window = getattr(self.session.viewer, "window", None)
+        return None if window is None else (window.geometry()[2], window.geometry()[3])
+
+    def _restore_window_size(self) -> None:
+        size = self._window_size
+        if size is not None and not self._torn_down and not self.window().isMaximized():
+            self.session.viewer.window.resize(*size)
 
     def _end(self) -> None:
         if self._torn_down:

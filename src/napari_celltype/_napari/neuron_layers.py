@@ -1,7 +1,7 @@
 """A neuron as napari layers and back: pure functions on arrays, one the inverse of the other.
 
-``neuron_to_layers`` gives three layers: the segments (Vectors, for the eye), the landmarks (Points: soma, forks, tips
-and whatever is wrong) and all nodes (Points, hidden until somebody edits). Only the last is a source of data:
+``neuron_to_layers`` gives three layers: the landmarks (Points: soma, forks, tips and whatever is wrong), the segments
+(Vectors, for the eye) and all nodes (Points, hidden until somebody edits). Only the last is a source of data:
 ``layers_to_neuron`` reads it back. Positions are (x, y, z) in a neuron and (z, y, x) in napari; the permutation is
 :data:`ZYX` and stands nowhere else.
 """
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_celltype import tree
 from napari_celltype.neuron import Neuron
 
-from .plots.palette import DEFECT_COLOURS, node_type_name, rgba, type_rgba
+from .plots.palette import DEFECT_COLOURS, OTHER_NODE_TYPE_COLOUR, node_type_name, rgba, type_rgba
 
 __all__ = [
     "KEY",
@@ -48,7 +48,7 @@ NEW_NODE = -1
 
 
 def neuron_to_layers(neuron: Neuron, *, item_id: str = "", name: str = "") -> list[LayerData]:
-    """Layers that show a neuron, bottom to top: segments, landmarks, and all nodes (hidden).
+    """Layers that show a neuron, bottom to top: landmarks, segments, and all nodes (hidden).
 
     Parameters
     ----------
@@ -59,11 +59,16 @@ def neuron_to_layers(neuron: Neuron, *, item_id: str = "", name: str = "") -> li
         The document's id of the neuron, kept in the layers.
     name
         Name of the layers; the neuron's own by default.
+
+    Notes
+    -----
+    The landmarks come first because Points have a size: napari 0.9.2 fits the first layer of an empty viewer, and in 3D
+    cannot fit lines without a width (a straight neuron seen from its end), which leaves the window unusable.
     """
     name = name or neuron.name or "neuron"
     return [
-        segment_layer(neuron, item_id=item_id, name=name),
         landmark_layer(neuron, item_id=item_id, name=name),
+        segment_layer(neuron, item_id=item_id, name=name),
         nodes_layer(neuron, item_id=item_id, name=name),
     ]
 
@@ -77,8 +82,8 @@ def nodes_layer(neuron: Neuron, *, item_id: str = "", name: str = "neuron") -> L
         "name": name,
         "features": node_features(neuron).iloc[drawn].reset_index(drop=True),
         "size": 2.0 * _display_radius(neuron)[drawn],
-        "face_color": colours,
-        "border_color": colours,
+        "face_color": _or_one(colours),
+        "border_color": _or_one(colours),
         "canvas_size_limits": (4, 10000),
         "visible": False,
         "metadata": {KEY: {"id": item_id, "role": NODES}},
@@ -106,7 +111,7 @@ def segment_layer(neuron: Neuron, *, item_id: str = "", name: str = "neuron") ->
     options = {
         "name": f"{name} · segments",
         "vector_style": "line",
-        "edge_color": segment_colours(neuron, rows),
+        "edge_color": _or_one(segment_colours(neuron, rows)),
         "edge_width": _first_line_width(neuron),
         "opacity": 1.0,
         "features": segment_features(neuron, rows),
@@ -225,7 +230,12 @@ def _landmark_looks(neuron: Neuron, marks: pd.DataFrame) -> dict[str, Any]:
     size[soma] = np.maximum(size[soma] * 2.0, 2.0 * _display_radius(neuron)[rows][soma])
     face = colours.copy()
     face[hollow, 3] = 0.0
-    return {"size": size, "symbol": symbols, "face_color": face, "border_color": colours}
+    return {"size": size, "symbol": symbols, "face_color": _or_one(face), "border_color": _or_one(colours)}
+
+
+def _or_one(colours: NDArray[np.float32]) -> NDArray[np.float32] | str:
+    """Colours, or one that stands for none: napari 0.9.2 fails on an empty array of them."""
+    return colours if len(colours) else OTHER_NODE_TYPE_COLOUR
 
 
 def landmark_size(neuron: Neuron) -> float:

@@ -230,11 +230,8 @@ class Session:
         return ("um", "um") if any(isinstance(view, NeuronView) for view in self._views.values()) else UNITS
 
     def expect_neuron(self) -> None:
-        """A neuron is about to come: get ready before its layers are there, and they are built once and not twice."""
+        """A neuron is about to come: make room for its units before napari compares them."""
         self._set_units(("um", "um"))
-        if self._is_alone():
-            self._hide_recordings()
-            self.viewer.dims.ndisplay = 3
 
     def _set_units(self, units: tuple[str, str]) -> None:
         for layer in self._recording_layers():
