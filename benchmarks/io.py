@@ -185,9 +185,103 @@ def abf_window_of_gap_free(folder: Path) -> Case:
     )
 
 
+# ---- NWB ----------------------------------------------------------------------------------------------------------
+
+N_NWB_SWEEPS = 60
+N_NWB_SAMPLES = 600_000
+
+
+def write_nwb(path: Path) -> Path:
+    """60 sweeps of 3 s at 200 kHz, response and stimulus, gzip, by pynwb."""
+    if path.exists():
+        return path
+    from datetime import UTC, datetime
+
+    from pynwb import NWBHDF5IO, H5DataIO, NWBFile
+    from pynwb.icephys import CurrentClampSeries, CurrentClampStimulusSeries
+
+    rng = np.random.default_rng(SEED)
+    nwb = NWBFile("benchmark", "benchmark", datetime(2024, 1, 1, tzinfo=UTC))
+    electrode = nwb.create_icephys_electrode(name="e", description="e", device=nwb.create_device(name="amplifier"))
+    for k in range(N_NWB_SWEEPS):
+        same = {
+            "rate": 2e5,
+            "starting_time": 5.0 * k,
+            "electrode": electrode,
+            "gain": 1.0,
+            "sweep_number": np.uint64(k),
+        }
+        voltage = (-70 + rng.normal(0, 0.2, N_NWB_SAMPLES)).astype("f4")
+        current = np.zeros(N_NWB_SAMPLES, "f4")
+        current[100_000:300_000] = 10 * k
+        response, stimulus = (H5DataIO(values, compression="gzip") for values in (voltage, current))
+        nwb.add_acquisition(CurrentClampSeries(name=f"r_{k:02d}", data=response, conversion=1e-3, **same))
+        nwb.add_stimulus(CurrentClampStimulusSeries(name=f"s_{k:02d}", data=stimulus, conversion=1e-12, **same))
+    with NWBHDF5IO(path, "w") as io:
+        io.write(nwb)
+    return path
+
+
+def nwb_list_of_sweeps(folder: Path) -> Case:
+    import pynwb
+
+    from napari_celltype import read_recording
+
+    path = write_nwb(folder / "sweeps.nwb")
+
+    def ours() -> object:
+        return [(s.number, s.rate_hz, s.n_stored, s.start_s, s.electrode) for s in read_recording(path).sweeps]
+
+    def peer() -> object:
+        with pynwb.NWBHDF5IO(path, "r") as io:
+            found = io.read().acquisition.values()
+            return [(int(s.sweep_number), s.rate, len(s.data), s.starting_time, s.electrode.name) for s in found]
+
+    def compare(ours: object, peer: object) -> None:
+        assert ours == sorted(peer)
+
+    name = "NWB, 60 sweeps of 3 s at 200 kHz: list of sweeps, stimuli paired"
+    return Case(name, "pynwb, responses only", ours, peer, compare, "at least 10 times faster")
+
+
+def nwb_window(folder: Path) -> Case:
+    import h5py
+
+    from napari_celltype import read_recording
+
+    path = write_nwb(folder / "sweeps.nwb")
+    recording = read_recording(path)
+    places = iter(np.random.default_rng(SEED).integers(0, 58, 1_000_000))
+
+    def ours() -> object:
+        # a new place each time, so that nothing kept from the last read helps
+        place = int(next(places))
+        return place, recording.sweeps[place].voltage_v(place * 0.05, place * 0.05 + 0.05)
+
+    def peer() -> object:
+        place = int(next(places))
+        with h5py.File(path) as file:
+            return place, file[f"acquisition/r_{place:02d}/data"][place * 10_000 : (place + 1) * 10_000] * 1e-3
+
+    def compare(ours: object, peer: object) -> None:
+        for place, values in (ours, peer):
+            with h5py.File(path) as file:
+                stored = file[f"acquisition/r_{place:02d}/data"][()].astype(float)
+            np.testing.assert_allclose(values, stored[place * 10_000 : (place + 1) * 10_000] * 1e-3, rtol=1e-6)
+
+    return Case("NWB, open: a 50 ms window at 200 kHz, gzip", "h5py by hand", ours, peer, compare, "10 ms")
+
+
 # ---- what is measured: add functions of a folder here --------------------------------------------------------------
 
-CASES: list[Callable[[Path], Case]] = [abf_open, abf_one_sweep, abf_all_sweeps, abf_window_of_gap_free]
+CASES: list[Callable[[Path], Case]] = [
+    abf_open,
+    abf_one_sweep,
+    abf_all_sweeps,
+    abf_window_of_gap_free,
+    nwb_list_of_sweeps,
+    nwb_window,
+]
 
 
 # ---- memory -------------------------------------------------------------------------------------------------------

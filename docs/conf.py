@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Any
+
 import napari_celltype
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+import formats_table
 
 project = "napari-celltype"
 author = "napari-celltype developers"
@@ -15,8 +22,13 @@ myst_heading_anchors = 3
 napoleon_google_docstring = False
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated"]
 
 html_theme = "furo"
 html_title = "napari-celltype"
 html_static_path: list[str] = []
+
+
+def setup(app: Any) -> None:
+    """Make the parts of pages that come from the program itself."""
+    app.connect("builder-inited", formats_table.write)

@@ -193,7 +193,7 @@ def test_a_window_reads_only_its_own_chunks(tmp_path: Path) -> None:
     recording = overwrite_and_read(path, spoilt.byte_offset, b"\xff" * spoilt.size)
     sweep = recording.sweeps[0]
     assert np.isfinite(sweep.voltage_mv(0.0, 0.02)).all()
-    with pytest.raises(RecordingError, match="samples 500 to 600 of /acquisition/data_00000_AD0/data"):
+    with pytest.raises(RecordingError, match="samples 520 to 540 of /acquisition/data_00000_AD0/data"):
         sweep.voltage_mv(0.026, 0.027)
 
 

@@ -9,6 +9,7 @@ What an open handle would have kept, the last decompressed blocks, is kept here 
 
 from __future__ import annotations
 
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ __all__ = [
     "HDF5_ERRORS",
     "Hdf5Samples",
     "Hdf5Source",
+    "open_if_there",
     "read_attribute",
     "read_number",
     "read_scalars",
@@ -38,6 +40,7 @@ __all__ = [
     "stored_length",
     "to_number",
     "to_text",
+    "value_of",
 ]
 
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
@@ -49,6 +52,8 @@ _SMALL_TEXT = 16
 _HOUSEKEEPING = {"namespace", "object_id", "neurodata_type", "help", "ancestry", "comments", "comment"}
 # HDF5 itself crashes on a damaged variable-length type, and nothing we look for has one (text counts as STRING)
 _PLAIN_CLASSES = frozenset({h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.ENUM})
+_ONE_TEXT = 16  # bytes a single variable-length text takes in its attribute
+_TEXT = h5py.string_dtype()
 _GZIP_LIMIT = 1032  # deflate cannot shrink anything by more than this factor
 
 
@@ -64,6 +69,7 @@ class Hdf5Source:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stamp = self._look()
+        self.chunk_lengths: dict[str, int] = {}
         self._blocks: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = Lock()
 
@@ -81,14 +87,18 @@ class Hdf5Source:
         RecordingError
             If it cannot be opened or is no longer the same file.
         """
-        if self._look() != self._stamp:
-            raise RecordingError("has changed since it was opened", path=self.path, hint="Open it again.")
+        self.check()
         try:
             file = _open_unlocked(self.path)
         except HDF5_ERRORS as error:
             raise RecordingError(_why_not_opened(error), path=self.path, hint=_what_to_do(error)) from error
         with file:
             yield file
+
+    def check(self) -> None:
+        """Raise RecordingError if the file is gone or no longer the same."""
+        if self._look() != self._stamp:
+            raise RecordingError("has changed since it was opened", path=self.path, hint="Open it again.")
 
     def _look(self) -> tuple[int, int, int]:
         try:
@@ -141,7 +151,7 @@ class Hdf5Samples:
     """Reads a window of one dataset as float64, scaled; callable as a sweep's sample reader.
 
     ``first`` is the sample the sweep begins with, ``take`` the index on the other axis of a two-dimensional dataset
-    whose time runs along ``time_axis``, ``chunk`` the dataset's chunk length along time (0 if it has none).
+    whose time runs along ``time_axis``.
     """
 
     source: Hdf5Source
@@ -151,7 +161,6 @@ class Hdf5Samples:
     first: int = 0
     take: int | None = None
     time_axis: int = 0
-    chunk: int = 0
 
     def __call__(self, start: int, stop: int) -> FloatArray:
         """Samples ``start`` to ``stop`` in SI units."""
@@ -166,52 +175,69 @@ class Hdf5Samples:
         return values
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
-        """The stored numbers; of a compressed dataset, short reads keep the whole chunk for the next one."""
-        start, stop = start + self.first, stop + self.first
-        if not self.chunk or stop - start > self.chunk:
-            return self._read(start, stop)
-        pieces = []
-        for number in range(start // self.chunk, (stop - 1) // self.chunk + 1):
-            base = number * self.chunk
-            block = self._block(number)
-            pieces.append(block[max(start - base, 0) : stop - base])
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-    def _block(self, number: int) -> NDArray[Any]:
-        key = (self.path, self.take, number)
-        block = self.source.cached(key)
-        if block is None:
-            block = self._read(number * self.chunk, (number + 1) * self.chunk)
-            self.source.keep(key, block)
-        return block
-
-    def _read(self, start: int, stop: int) -> NDArray[Any]:
-        index: Any = slice(start, stop)
-        if self.take is not None:
-            index = (index, self.take) if self.time_axis == 0 else (self.take, index)
+        """The stored numbers; of a compressed dataset, short reads keep whole chunks for the next one."""
+        self.source.check()
+        kept = self._from_blocks(start + self.first, stop + self.first)
+        if kept is not None:
+            return kept
         with self.source.open() as file:
             try:
-                values: NDArray[Any] = file[self.path][index]
+                return self._from_dataset(file[self.path], start + self.first, stop + self.first)
             except HDF5_ERRORS as error:
                 reason = f"samples {start} to {stop} of {self.path} cannot be read ({error})"
                 raise RecordingError(reason, path=self.source.path, hint="The file is damaged there.") from error
+
+    def _from_blocks(self, start: int, stop: int) -> NDArray[Any] | None:
+        chunk = self.source.chunk_lengths.get(self.path, 0)
+        if not chunk or stop - start > chunk:
+            return None
+        numbers = range(start // chunk, (stop - 1) // chunk + 1)
+        blocks = [block for k in numbers if (block := self.source.cached((self.path, self.take, k))) is not None]
+        base = numbers[0] * chunk
+        return np.concatenate(blocks)[start - base : stop - base] if len(blocks) == len(numbers) else None
+
+    def _from_dataset(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+        chunk = dataset.chunks[self.time_axis] if dataset.chunks else 0
+        self.source.chunk_lengths[self.path] = chunk
+        if not chunk or stop - start > chunk:
+            return self._slice(dataset, start, stop)
+        base, end = start // chunk * chunk, -(-stop // chunk) * chunk
+        values = self._slice(dataset, base, end)
+        for at in range(base, end, chunk):
+            self.source.keep((self.path, self.take, at // chunk), values[at - base : at - base + chunk])
+        return values[start - base : stop - base]
+
+    def _slice(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+        index: Any = slice(start, stop)
+        if self.take is not None:
+            index = (index, self.take) if self.time_axis == 0 else (self.take, index)
+        values: NDArray[Any] = dataset[index]
         return values
 
 
-def stored_length(dataset: h5d.DatasetID, n_bytes: int) -> int:
-    """Samples along the first axis that a dataset can really hold, whatever its shape says.
+def stored_length(dataset: h5d.DatasetID, shape: tuple[int, ...], item_bytes: int, n_bytes: int) -> int:
+    """Samples along the first axis that a dataset can really hold in a file of ``n_bytes``, whatever its shape says.
 
     HDF5 lets a chunked dataset promise any length without storing a sample; the rest reads as zeros.
     """
-    shape = dataset.shape
-    if not shape or int(np.prod(shape, dtype=float)) * dataset.dtype.itemsize <= _GZIP_LIMIT * n_bytes:
-        return int(shape[0]) if shape else 0
+    if math.prod(shape) * item_bytes <= _GZIP_LIMIT * n_bytes:
+        return int(shape[0])
     if dataset.get_create_plist().get_layout() != h5d.CHUNKED:
         return 0
     n_chunks = dataset.get_num_chunks()
     chunk = dataset.get_create_plist().get_chunk()
     ends = (dataset.get_chunk_info(i).chunk_offset[0] + chunk[0] for i in range(n_chunks))
     return min(max(ends, default=0), int(shape[0]))
+
+
+def open_if_there(group: h5g.GroupID, name: bytes) -> h5d.DatasetID | None:
+    """A dataset of a group, or None if there is none of that name."""
+    try:
+        return h5d.open(group, name)
+    except HDF5_ERRORS:
+        if name in group:
+            raise
+        return None
 
 
 def read_attribute(node: Any, name: str) -> Any:
@@ -224,9 +250,13 @@ def read_attribute(node: Any, name: str) -> Any:
         if not h5a.exists(node, encoded):
             return None
         attribute = h5a.open(node, encoded)
-        if attribute.get_type().get_class() not in _PLAIN_CLASSES:
+        kind = attribute.get_type()
+        if kind.get_class() not in _PLAIN_CLASSES:
             return None
-        value = np.empty(attribute.shape, dtype=attribute.dtype)
+        if attribute.get_storage_size() == _ONE_TEXT and kind.get_class() == h5t.STRING and kind.is_variable_str():
+            value = np.empty((), dtype=_TEXT)  # the usual case, without asking for shape and type
+        else:
+            value = np.empty(attribute.shape, dtype=attribute.dtype)
         attribute.read(value)
     except HDF5_ERRORS:
         return None
@@ -258,11 +288,21 @@ def read_value(group: h5g.GroupID, name: str) -> Any:
     """A small dataset's value, or None if there is none, it is large, or it cannot be read."""
     encoded = name.encode()
     try:
-        if not group.links.exists(encoded):
+        return value_of(h5d.open(group, encoded)) if group.links.exists(encoded) else None
+    except HDF5_ERRORS:
+        return None
+
+
+def value_of(dataset: h5d.DatasetID) -> Any:
+    """All of a small dataset, or None if it is large or cannot be read."""
+    try:
+        n_values, kind = math.prod(dataset.shape), dataset.get_type().get_class()
+        if n_values > _SMALL or kind not in _PLAIN_CLASSES:
             return None
-        dataset = h5d.open(group, encoded)
-        if np.prod(dataset.shape, dtype=float) > _SMALL or dataset.get_type().get_class() not in _PLAIN_CLASSES:
-            return None
+        if n_values == 1 and kind == h5t.FLOAT:
+            number = np.zeros(1)
+            dataset.read(h5s.ALL, h5s.ALL, number, mtype=h5t.NATIVE_DOUBLE)
+            return number
         value = np.empty(dataset.shape, dtype=dataset.dtype)
         dataset.read(h5s.ALL, h5s.ALL, value)
     except HDF5_ERRORS:
@@ -306,6 +346,8 @@ def to_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, np.ndarray):
+        if value.ndim == 0:
+            return to_text(value.item())
         return ", ".join(filter(None, (to_text(item) for item in value.ravel()[:64].tolist())))
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip("\x00 ")

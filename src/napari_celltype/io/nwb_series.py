@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -17,6 +17,7 @@ from .hdf5 import (
     HDF5_ERRORS,
     Hdf5Samples,
     Hdf5Source,
+    open_if_there,
     read_attribute,
     read_number,
     read_scalars,
@@ -25,6 +26,7 @@ from .hdf5 import (
     stored_length,
     to_number,
     to_text,
+    value_of,
 )
 
 __all__ = ["Series", "SeriesError", "SeriesFolder", "natural_key"]
@@ -61,7 +63,6 @@ class Series:
     first: int = 0
     take: int | None = None
     time_axis: int = 0
-    chunk: int = 0
     full_scale: float | None = None
     notes: tuple[str, ...] = ()
     stimulus: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -90,7 +91,7 @@ class Series:
         """A reader of this series; ``scale`` replaces the series' own conversion to SI."""
         scale = self.conversion * self.unit.to_si if scale is None else scale
         offset = self.offset * self.unit.to_si
-        return Hdf5Samples(source, self.path, scale, offset, self.first, self.take, self.time_axis, self.chunk)
+        return Hdf5Samples(source, self.path, scale, offset, self.first, self.take, self.time_axis)
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,14 @@ class SeriesFolder:
         return series, refused
 
     def _walk(self, path: str, depth: int, series: list[Series], refused: list[str]) -> None:
+        folder = _open_group(self.file, path)
         for name in _members(self.file, path):
             inner = f"{path}/{name}"
             try:
-                group = h5g.open(self.file.id, inner.encode())
-                if b"data" in group:
-                    series += self.series_at(group, inner)
+                group = h5g.open(folder, name.encode("utf-8", "surrogateescape"))
+                data = open_if_there(group, b"data")
+                if data is not None:
+                    series += self.series_at(group, data, inner)
                 elif "Series" in _kind(group) or b"starting_time" in group:
                     refused.append(f"{name} (it has no data)")
                 elif depth:
@@ -125,7 +128,7 @@ class SeriesFolder:
                 if not _is_dataset(self.file, inner):
                     refused.append(f"{name} ({_plain_error(error)})")
 
-    def series_at(self, group: h5g.GroupID, path: str) -> list[Series]:
+    def series_at(self, group: h5g.GroupID, data: h5d.DatasetID, path: str) -> list[Series]:
         """The series a group holds: one, or one for each column of its data.
 
         Raises
@@ -134,9 +137,8 @@ class SeriesFolder:
             With the reason, if it cannot be shown.
         """
         name = path.rsplit("/", 1)[-1]
-        data = h5d.open(group, b"data")
-        shape, n_columns, time_axis = _shape(data, self.n_bytes)
-        rate_hz, start_s, timing = _timing(group, shape[time_axis])
+        stored = _stored(data, self.n_bytes)
+        rate_hz, start_s, timing = _timing(group, stored.n)
         conversion, offset = read_number(data, "conversion"), read_number(data, "offset") or 0.0
         if max(abs(conversion or 0.0), abs(offset)) > _LARGEST_SCALE:
             raise SeriesError(f"its conversion ({conversion}) or offset ({offset}) cannot be right")
@@ -146,7 +148,7 @@ class SeriesFolder:
             path=f"{path}/data",
             kind=_kind(group),
             rate_hz=rate_hz,
-            n=shape[time_axis],
+            n=stored.n,
             unit=parse_unit(read_text(data, "unit")),
             conversion=1.0 if conversion is None else conversion,
             offset=offset,
@@ -154,23 +156,33 @@ class SeriesFolder:
             number=None if number is None or number < 0 else int(number),
             electrode=self._electrode(group),
             description=read_text(group, "stimulus_description"),
-            time_axis=time_axis,
-            chunk=_chunk(data, time_axis),
-            full_scale=_full_scale(data),
-            notes=(*_doubts(data, conversion, shape), *timing),
+            time_axis=stored.time_axis,
+            full_scale=stored.full_scale,
+            notes=(*_doubts(data, conversion, stored), *timing),
         )
-        return [one] if n_columns == 0 else _columns(one, n_columns, read_attribute(data, "channel_conversion"))
+        if stored.n_columns == 0:
+            return [one]
+        return _columns(one, stored.n_columns, read_attribute(data, "channel_conversion"))
 
     def _electrode(self, group: h5g.GroupID) -> str:
-        if b"electrode" not in group:
-            return to_text(read_value(group, "electrode_name"))
-        if group.links.get_info(b"electrode").type == h5py.h5l.TYPE_SOFT:
+        try:
             target: str = group.links.get_val(b"electrode").decode("utf-8", "replace")
             return target.rsplit("/", 1)[-1]
+        except HDF5_ERRORS:
+            pass  # no link, or a hard one, which has no target to name; its place in the file tells
+        if b"electrode" not in group:
+            return to_text(read_value(group, "electrode_name"))
         try:
             return self.electrodes.get(h5py.h5o.get_info(group, b"electrode").addr, "")
         except HDF5_ERRORS:
             return ""
+
+
+def _open_group(file: h5py.File, path: str) -> h5g.GroupID | None:
+    try:
+        return h5g.open(file.id, path.encode("utf-8", "surrogateescape"))
+    except HDF5_ERRORS:
+        return None
 
 
 def electrode_addresses(file: h5py.File, folder: str) -> dict[int, str]:
@@ -201,7 +213,7 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
 
 def _members(file: h5py.File, path: str) -> list[str]:
     try:
-        return sorted((m.decode("utf-8", "surrogateescape") for m in h5g.open(file.id, path.encode())), key=natural_key)
+        return sorted((m.decode("utf-8", "surrogateescape") for m in _open_group(file, path) or ()), key=natural_key)
     except HDF5_ERRORS:
         return []
 
@@ -227,23 +239,36 @@ def _kind(group: h5g.GroupID) -> str:
     return kind
 
 
-def _shape(data: h5d.DatasetID, n_bytes: int) -> tuple[tuple[int, ...], int, int]:
-    """Shape with the length that is really stored, number of columns (0 for a plain series), and the time axis."""
-    if data.get_type().get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+class _Stored(NamedTuple):
+    """What of a dataset is there: samples, columns (0 for a plain series), the axis of time, the range of integers."""
+
+    n: int
+    n_columns: int
+    time_axis: int
+    full_scale: float | None
+    promised: int
+
+
+def _stored(data: h5d.DatasetID, n_bytes: int) -> _Stored:
+    kind = data.get_type()
+    number = kind.get_class()
+    if number not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
         raise SeriesError("its data are not numbers")
     shape: tuple[int, ...] = data.shape or ()
     if len(shape) not in (1, 2) or 0 in shape:
         raise SeriesError("it holds no samples" if 0 in shape or not shape else f"its data have {len(shape)} axes")
-    n_stored = stored_length(data, n_bytes)
-    if n_stored == 0:
+    n = stored_length(data, shape, kind.get_size(), n_bytes)
+    if n == 0:
         raise SeriesError("no sample of it is in the file")
+    # the type of floats says nothing of their range
+    full_scale = float(2 ** (8 * kind.get_size() - 1)) if number == h5py.h5t.INTEGER else None
     if len(shape) == 1:
-        return (n_stored,), 0, 0
+        return _Stored(n, 0, 0, full_scale, shape[0])
     if shape[0] == 1 and shape[1] > _MAX_COLUMNS:
-        return shape, 1, 1
+        return _Stored(shape[1], 1, 1, full_scale, shape[1])
     if shape[1] > _MAX_COLUMNS:
         raise SeriesError(f"its data have {shape[1]} columns")
-    return (n_stored, shape[1]), shape[1], 0
+    return _Stored(n, shape[1], 0, full_scale, shape[0])
 
 
 def _columns(one: Series, n_columns: int, factors: Any) -> list[Series]:
@@ -263,35 +288,22 @@ def _columns(one: Series, n_columns: int, factors: Any) -> list[Series]:
     ]
 
 
-def _doubts(data: h5d.DatasetID, conversion: float | None, shape: tuple[int, ...]) -> list[str]:
+def _doubts(data: h5d.DatasetID, conversion: float | None, stored: _Stored) -> list[str]:
     doubts = []
-    if conversion is None and read_attribute(data, "conversion") is not None:
+    if conversion is None and h5py.h5a.exists(data, b"conversion"):
         doubts.append("Its conversion is not a number; stored values were taken as they are.")
     if conversion == 0.0:
         doubts.append("Its conversion is 0, which makes every value 0.")
-    if data.shape[: len(shape)] != shape:
-        doubts.append(f"The file promises {data.shape[0]} samples but holds {shape[0]}; the rest was left out.")
+    if stored.n < stored.promised:
+        doubts.append(f"The file promises {stored.promised} samples but holds {stored.n}; the rest was left out.")
     return doubts
-
-
-def _chunk(data: h5d.DatasetID, axis: int) -> int:
-    plan = data.get_create_plist()
-    return int(plan.get_chunk()[axis]) if plan.get_layout() == h5d.CHUNKED else 0
-
-
-def _full_scale(data: h5d.DatasetID) -> float | None:
-    """Largest number an integer dataset can hold; None for floats, whose type says nothing of the range."""
-    kind = data.get_type()
-    if kind.get_class() != h5py.h5t.INTEGER:
-        return None
-    return float(2 ** (8 * kind.get_size() - 1))
 
 
 def _timing(group: h5g.GroupID, n: int) -> tuple[float, float, list[str]]:
     """Rate in Hz, start in s, and doubts."""
-    if b"starting_time" in group:
-        start_s = to_number(read_value(group, "starting_time"))
-        rate_hz = read_number(h5d.open(group, b"starting_time"), "rate")
+    start = open_if_there(group, b"starting_time")
+    if start is not None:
+        start_s, rate_hz = to_number(value_of(start)), read_number(start, "rate")
         if rate_hz is not None and _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
             doubts = [] if start_s is not None else ["Its starting time is not a number and was taken as 0 s."]
             return rate_hz, start_s or 0.0, doubts

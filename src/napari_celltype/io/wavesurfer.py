@@ -120,11 +120,10 @@ def _texts(value: Any) -> list[str]:
 @dataclass(frozen=True)
 class _SweepGroup:
     path: str
-    chunk: int
     episode: Episode
 
     def samples(self, source: Hdf5Source, channel: int) -> Hdf5Samples:
-        return Hdf5Samples(source, self.path, take=channel, time_axis=1, chunk=self.chunk)
+        return Hdf5Samples(source, self.path, take=channel, time_axis=1)
 
 
 def _read_episodes(source: Hdf5Source, file: h5py.File, header: _Header) -> tuple[list[_SweepGroup], list[str]]:
@@ -137,16 +136,14 @@ def _read_episodes(source: Hdf5Source, file: h5py.File, header: _Header) -> tupl
             shape = data.shape
             if len(shape) != 2 or shape[0] != len(header.names) or 0 in shape or data.dtype.kind not in "iuf":
                 raise ValueError(f"its samples have the shape {shape} for {len(header.names)} channels")
-            if stored_length(data, source.n_bytes) == 0:
+            if stored_length(data, shape, data.dtype.itemsize, source.n_bytes) == 0:
                 raise ValueError("its samples are not in the file")
         except HDF5_ERRORS as error:
             notes.append(f"Sweep {number} was left out: {error}.")
             continue
         start_s = to_number(read_value(group, "timestamp")) or 0.0
-        plan = data.get_create_plist()
-        chunk = int(plan.get_chunk()[1]) if plan.get_layout() == h5d.CHUNKED else 0
         episode = Episode(number, header.rate_hz, int(shape[1]), start_s)
-        sweeps.append(_SweepGroup(f"/{name}/analogScans", chunk, episode))
+        sweeps.append(_SweepGroup(f"/{name}/analogScans", episode))
     return sweeps, notes
 
 
