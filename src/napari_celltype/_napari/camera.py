@@ -28,7 +28,8 @@ def fit_view(viewer: Any, layers: Sequence[Layer]) -> None:
     napari 0.9.2's own function fails on layers with fewer dimensions than the viewer, and zooms without limit towards
     a neuron that is a line seen from its end or a single node.
     """
-    extents = [layer.extent.world for layer in layers]
+    # an extent ends at the middle of the outermost pixels, and a row of few sweeps is a thick pixel
+    extents = [layer.extent.world + np.outer([-0.5, 0.5], layer.extent.step) for layer in layers]
     shown = viewer.dims.ndisplay
     boxes = np.array([extent[:, -shown:] for extent in extents if np.isfinite(extent).all()])
     if not len(boxes) or not hasattr(viewer, "canvas"):

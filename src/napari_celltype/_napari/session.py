@@ -5,6 +5,7 @@ Docks and layers talk to the document; this is the only place that moves things 
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Generator
 from pathlib import Path
@@ -33,6 +34,9 @@ __all__ = ["PLUGIN", "RECORDING_DOCK", "Session", "layer_name", "session_of", "s
 
 PLUGIN = "napari-celltype"
 RECORDING_DOCK = "Recording"
+
+_SETTLING_S = 1.5
+"""How long the window may take to find its layout after something was opened."""
 
 _sessions: dict[int, Session] = {}
 
@@ -65,6 +69,7 @@ class Session:
         self._wanted: str | None = None
         self._arriving: set[str] = set()
         self._fitted: tuple[str, object] = ("", None)
+        self._settled_at = 0.0
         if hasattr(viewer, "canvas"):  # napari 0.9
             viewer.canvas.events.size.connect(self._on_canvas_resized)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
@@ -159,6 +164,7 @@ class Session:
     def _arrange(self, item_id: str) -> None:
         """Once all layers of a new item are there: show it, and nothing that does not share its axes."""
         self._arriving.discard(item_id)
+        self._settled_at = time.monotonic() + _SETTLING_S
         if item_id not in self._views:
             return
         if isinstance(self._views[item_id], NeuronView):
@@ -183,7 +189,9 @@ class Session:
 
     def _on_canvas_resized(self) -> None:
         item_id, state = self._fitted
-        if item_id in self._views and state == camera_state(self.viewer) and self._is_alone():
+        # in 2D napari changes the zoom itself when the canvas changes, so for a moment after opening it proves nothing
+        untouched = state == camera_state(self.viewer) or time.monotonic() < self._settled_at
+        if item_id in self._views and untouched and self._is_alone():
             self._fit(item_id)
 
     def _is_alone(self) -> bool:
