@@ -58,7 +58,7 @@ class SwcText:
     parents: tree.IntArray = field(repr=False)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neuron:
     """A reconstruction as parallel arrays, one row a node.
 
@@ -77,16 +77,16 @@ class Neuron:
         :meth:`append` keep them right; :meth:`replace` of values leaves them as they are, which is right too.
     """
 
-    ids: tree.IntArray = field(repr=False)
-    types: tree.IntArray = field(repr=False)
-    xyz_um: NDArray[np.float64] = field(repr=False)
-    radii_um: NDArray[np.float64] = field(repr=False)
-    parents: tree.IntArray = field(repr=False)
-    defects: list[Defect] = field(default_factory=list, repr=False)
+    ids: tree.IntArray
+    types: tree.IntArray
+    xyz_um: NDArray[np.float64]
+    radii_um: NDArray[np.float64]
+    parents: tree.IntArray
+    defects: list[Defect] = field(default_factory=list)
     path: Path | None = None
     name: str = ""
-    text: SwcText | None = field(default=None, repr=False)
-    source_rows: tree.IntArray | None = field(default=None, repr=False)
+    text: SwcText | None = None
+    source_rows: tree.IntArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -125,8 +125,19 @@ class Neuron:
             name=name,
         )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for what, _, _ in _COLUMNS:  # copies and pickles forget that arrays are read-only
+            getattr(self, what).flags.writeable = False
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        n, n_roots = len(self), len(self.roots)
+        counts = [(n, "node"), (n_roots, "tree"), (len(self.defects), "defect")]
+        facts = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
+        return f"<Neuron {self.name!r}: {facts}>"
 
     def replace(self, **changes: Any) -> Neuron:
         """Return a copy with some fields changed, the others shared."""

@@ -6,7 +6,8 @@ Inside, values are SI (V, A, s); accessors carry their unit in their name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +42,7 @@ class StimulusNote:
     amplitude_a: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """One stretch of one electrode's signal; samples are read from the file when asked for.
 
@@ -65,14 +66,25 @@ class Sweep:
     number: int
     rate_hz: float
     n_stored: int
-    read_voltage: SampleReader | None = field(repr=False, default=None)
-    read_current: SampleReader | None = field(repr=False, default=None)
+    read_voltage: SampleReader | None = None
+    read_current: SampleReader | None = None
     clamp: Clamp = "unknown"
     clamp_reason: str = ""
     start_s: float = 0.0
     electrode: str = ""
     stimulus: StimulusNote = StimulusNote()
-    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        signals = [("voltage", self.read_voltage), ("current", self.read_current)]
+        facts = [
+            f"{self.clamp} clamp",
+            f"{self.stored_duration_s:.4g} s at {self.rate_hz / 1e3:.4g} kHz",
+            " and ".join(name for name, reader in signals if reader is not None) or "no signal",
+            repr(self.stimulus.name or self.stimulus.description) if self.stimulus != StimulusNote() else "",
+        ]
+        name = f"{self.number} ({self.electrode})" if self.electrode else str(self.number)
+        return f"<Sweep {name}: {', '.join(fact for fact in facts if fact)}>"
 
     @property
     def stored_duration_s(self) -> float:
@@ -108,14 +120,26 @@ class Sweep:
         )
 
     def voltage_v(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
-        """Membrane or command potential in V; NaN where the file holds none."""
+        """Membrane or command potential in V; NaN where the file holds none. See :meth:`voltage_mv`."""
         start, stop = self.sample_range(start_s, stop_s)
         if self.read_voltage is None:
             return np.full(stop - start, np.nan)
         return self.read_voltage(start, stop)
 
     def voltage_mv(self, start_s: float | None = None, stop_s: float | None = None) -> FloatArray:
-        """Membrane or command potential in mV; NaN where the file holds none."""
+        """Membrane or command potential in mV; NaN where the file holds none.
+
+        Parameters
+        ----------
+        start_s, stop_s
+            A window in seconds since the sweep began, clipped to the sweep; only that window is read. A window that
+            ends before it begins is empty.
+
+        Returns
+        -------
+        numpy.ndarray
+            The caller's own copy, one value for each of :meth:`time_s`.
+        """
         voltage = self.voltage_v(start_s, stop_s)
         voltage *= 1e3
         return voltage
@@ -139,14 +163,25 @@ class Sweep:
         return np.arange(start, stop) / self.rate_hz
 
     def sample_range(self, start_s: float | None = None, stop_s: float | None = None) -> tuple[int, int]:
-        """Samples ``start`` to ``stop`` for a window in seconds, clipped to what was recorded."""
+        """Samples ``start`` to ``stop`` for a window in seconds, clipped to what was recorded.
+
+        Raises
+        ------
+        ValueError
+            If an end of the window is NaN.
+        """
         last = self.n_samples
-        start = 0 if start_s is None else round(min(max(start_s * self.rate_hz, 0), last))
-        stop = last if stop_s is None else round(min(max(stop_s * self.rate_hz, 0), last))
+        start = 0 if start_s is None else self._sample_at(start_s, last)
+        stop = last if stop_s is None else self._sample_at(stop_s, last)
         return start, max(stop, start)
 
+    def _sample_at(self, seconds: float, last: int) -> int:
+        if math.isnan(seconds):
+            raise ValueError("a window's start_s and stop_s must be numbers or None, not NaN")
+        return round(min(max(seconds * self.rate_hz, 0), last))
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Recording:
     """A patch-clamp recording: its sweeps, and what is doubtful about it in plain words.
 
@@ -166,14 +201,26 @@ class Recording:
     format: str
     sweeps: Sequence[Sweep]
     notes: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        clamps = " and ".join(dict.fromkeys(sweep.clamp for sweep in self.sweeps))
+        facts = [
+            self.format,
+            f"{len(self.sweeps)} sweep{'' if len(self.sweeps) == 1 else 's'}",
+            f"{len(self.electrodes)} electrodes" if len(self.electrodes) > 1 else "",
+            f"{clamps} clamp" if clamps else "",
+            f"{self.rate_hz / 1e3:.4g} kHz",
+            f"{len(self.notes)} note{'' if len(self.notes) == 1 else 's'} in .problems" if self.notes else "",
+        ]
+        return f"<Recording {self.name!r}: {', '.join(fact for fact in facts if fact)}>"
 
     @property
     def name(self) -> str:
         """The file's name without its folder."""
         return self.path.name
 
-    @property
+    @cached_property
     def rate_hz(self) -> float:
         """The sampling rate most samples were taken at (a note says so where rates differ)."""
         samples: dict[float, int] = {}
@@ -200,6 +247,8 @@ class Recording:
 
 _TAILS_NAMED = 5
 _TAIL_BLOCK = 4096
+_TAIL_LARGEST_BLOCK = 1 << 18
+_TAIL_MOST = 1_000_000_000
 # below these a return to rest cannot be told from a stop
 _SMALLEST_JUMP_V = 1e-3
 _SMALLEST_JUMP_A = 1e-12
@@ -214,7 +263,8 @@ def recorded_length(read: SampleReader, n_stored: int, rate_hz: float, smallest_
     A tail is a run of NaN, or of exact zeros that begins with a jump no ordinary sample step explains, or that ends
     the noise of the signal (acquisition programs fill the rest of an aborted sweep with zeros; a noiseless signal
     may honestly come to rest at zero).
-    A sweep that is blank from its first sample keeps its length: there is nothing to tell a tail from.
+    A sweep that is blank from its first sample (or through its last thousand million) keeps its length: there is
+    nothing to tell a tail from.
     """
     if n_stored == 0:
         return 0
@@ -222,14 +272,11 @@ def recorded_length(read: SampleReader, n_stored: int, rate_hz: float, smallest_
     if not (np.isnan(last) or last == 0.0):
         return n_stored
     is_blank: Callable[[FloatArray], NDArray[np.bool_]] = np.isnan if np.isnan(last) else _is_zero
-    stop = n_stored
-    while stop > 0:
-        start = max(0, stop - _TAIL_BLOCK)
+    for start, stop in _blocks_from_end(n_stored):
         filled = np.flatnonzero(~is_blank(read(start, stop)))
         if filled.size:
             length = start + int(filled[-1]) + 1
             break
-        stop = start
     else:
         return n_stored
     if np.isnan(last):
@@ -237,6 +284,15 @@ def recorded_length(read: SampleReader, n_stored: int, rate_hz: float, smallest_
     long_enough = n_stored - length >= max(_TAIL_MIN_SAMPLES, _TAIL_MIN_S * rate_hz)
     before = read(max(0, length - 200), length)
     return length if long_enough and _stops(before, n_stored - length, smallest_jump) else n_stored
+
+
+def _blocks_from_end(n: int) -> Iterator[tuple[int, int]]:
+    """Ever larger stretches backwards, as far as a tail may reach: headers that claim a terabyte must end too."""
+    stop, size = n, _TAIL_BLOCK
+    while stop > max(0, n - _TAIL_MOST):
+        start = max(0, stop - size)
+        yield start, stop
+        stop, size = start, min(2 * size, _TAIL_LARGEST_BLOCK)
 
 
 def _is_zero(values: FloatArray) -> NDArray[np.bool_]:

@@ -163,3 +163,56 @@ def test_the_rate_is_that_of_most_samples() -> None:
     fast = Sweep(1, 1, 50_000.0, 5000)
     assert Recording(Path("a.nwb"), "NWB", (slow, fast)).rate_hz == 50_000.0
     assert math.isnan(Recording(Path("a.nwb"), "NWB", ()).rate_hz)
+
+
+# ---- in a notebook, in another process ----------------------------------------------------------------------------
+
+
+def test_a_window_that_is_no_number_is_refused_by_name() -> None:
+    sweep = sweep_of(membrane(2000))
+    for window in ((math.nan, None), (None, math.nan), (0.01, math.nan)):
+        with pytest.raises(ValueError, match="start_s and stop_s"):
+            sweep.voltage_mv(*window)
+
+
+def test_a_window_may_be_given_in_any_number_type() -> None:
+    sweep = sweep_of(membrane(2000))
+    expected = sweep.voltage_mv(0.125, 0.15625)
+    for kind in (np.float32, np.float64, np.float16):
+        np.testing.assert_array_equal(sweep.voltage_mv(kind(0.125), kind(0.15625)), expected)
+    assert len(sweep.voltage_mv(0, 1)) == 2000
+
+
+def test_a_recording_and_a_sweep_say_what_they_are_in_one_line() -> None:
+    sweeps = [sweep_of(membrane(), n=n) for n in range(300)]
+    recording = Recording(Path("folder/cell 7.abf"), "ABF 2", sweeps, notes=("Something is odd.",))
+    assert repr(recording) == (
+        "<Recording 'cell 7.abf': ABF 2, 300 sweeps, current clamp, 10 kHz, 1 note in .problems>"
+    )
+    assert repr(sweeps[3]) == "<Sweep 3: current clamp, 0.5 s at 10 kHz, voltage>"
+    assert "no signal" in repr(sweep_of(None))
+    assert repr(Recording(Path("x"), "none", ()))
+
+
+def test_looking_at_a_recording_reads_no_sample() -> None:
+    def read(start: int, stop: int) -> FloatArray:
+        raise AssertionError("read")
+
+    sweep = Sweep(index=0, number=0, rate_hz=RATE_HZ, n_stored=10, read_voltage=read)
+    recording = Recording(Path("x"), "made", (sweep,))
+    assert repr(recording)
+    assert repr(sweep)
+    assert recording.rate_hz == RATE_HZ
+
+
+def test_a_blank_file_of_absurd_length_is_not_searched_to_its_beginning() -> None:
+    read: list[int] = []
+
+    def zeros(start: int, stop: int) -> FloatArray:
+        read.append(stop - start)
+        return np.broadcast_to(0.0, stop - start)
+
+    sweep = Sweep(index=0, number=0, rate_hz=RATE_HZ, n_stored=1 << 40, read_voltage=zeros)
+    assert sweep.n_samples == 1 << 40
+    assert sum(read) < 1.1e9
+    assert max(read) <= 1 << 18

@@ -178,7 +178,7 @@ def test_a_file_without_a_node_says_why_and_what_to_do(tmp_path: Path, content: 
 
 
 def test_missing_files_and_folders_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(nct.NeuronError, match="No such file"):
+    with pytest.raises(nct.NeuronError, match="does not exist"):
         nct.read_neuron(tmp_path / "absent.swc")
     with pytest.raises(nct.NeuronError, match="folder"):
         nct.read_neuron(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -65,17 +66,16 @@ class Command:
 
     def reader(self, sweep: int, scale: float) -> SampleReader:
         """A reader of one sweep's command in V or A."""
+        return partial(self._draw_window, sweep, scale)
 
-        def read(start: int, stop: int) -> FloatArray:
-            values = np.full(stop - start, self.holding)
-            for part in self.segments(sweep):
-                low, high = max(part.start, start), min(part.stop, stop)
-                if low < high:
-                    values[low - start : high - start] = draw(part, low, high)
-            values *= scale
-            return values
-
-        return read
+    def _draw_window(self, sweep: int, scale: float, start: int, stop: int) -> FloatArray:
+        values = np.full(stop - start, self.holding)
+        for part in self.segments(sweep):
+            low, high = max(part.start, start), min(part.stop, stop)
+            if low < high:
+                values[low - start : high - start] = draw(part, low, high)
+        values *= scale
+        return values
 
 
 def rebuild_command(dac: Dac, header: AbfHeader, n_samples: int, n_sweeps: int) -> Command:

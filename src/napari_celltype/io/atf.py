@@ -10,7 +10,7 @@ import io
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +129,10 @@ class _Text:
 
     def reader(self, column: int, scale: float) -> SampleReader:
         """A reader of one column in V or A."""
+        return partial(self._read_column, column, scale)
 
-        def read(start: int, stop: int) -> FloatArray:
-            return self.columns[column, start:stop] * scale
-
-        return read
+    def _read_column(self, column: int, scale: float, start: int, stop: int) -> FloatArray:
+        return self.columns[column, start:stop] * scale
 
     def _damaged(self, reason: str) -> RecordingError:
         return RecordingError(reason, path=self._path, hint=_HINT)

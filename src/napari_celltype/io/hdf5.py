@@ -73,6 +73,12 @@ class Hdf5Source:
         self._blocks: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_blocks": OrderedDict(), "_lock": None}  # what another process need not have
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock())
+
     @property
     def n_bytes(self) -> int:
         """Size of the file."""

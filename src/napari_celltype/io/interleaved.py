@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,10 @@ class InterleavedSamples:
 
     def reader(self, channel: int, first: int, scale: float, offset: float = 0.0) -> SampleReader:
         """A reader of one channel of the sweep beginning at sample ``first``; value = stored x scale + offset."""
+        return partial(self._read_from, first, channel, scale, offset)
 
-        def read(start: int, stop: int) -> FloatArray:
-            return self.read(channel, first + start, first + stop, scale, offset)
-
-        return read
+    def _read_from(self, first: int, channel: int, scale: float, offset: float, start: int, stop: int) -> FloatArray:
+        return self.read(channel, first + start, first + stop, scale, offset)
 
     def read(self, channel: int, start: int, stop: int, scale: float, offset: float = 0.0) -> FloatArray:
         """Samples ``start`` to ``stop`` of one channel, in an array of their own."""

@@ -11,6 +11,8 @@ from napari_celltype.neuron import Defect, Neuron
 
 from .casia import is_bracketed, parse_bracketed
 from .navis_bridge import find_other_format, read_other
+from .paths import require_file
+from .registry import FORMATS
 from .swc import parse_swc
 from .swc_defects import make, sort
 
@@ -44,7 +46,7 @@ def read_neuron(path: str | os.PathLike[str]) -> Neuron:
     NeuronError
         If no node can be read: with the path, the reason and what to do next.
     """
-    path = Path(path)
+    path = require_file(path, NeuronError, what="reconstruction")
     raw = _read_bytes(path)
     if kind := find_other_format(path, raw[:_HEAD]):
         return read_other(path, kind)
@@ -53,7 +55,7 @@ def read_neuron(path: str | os.PathLike[str]) -> Neuron:
     if is_bracketed(body[:_HEAD]):
         neuron = parse_bracketed(body, path=path, name=name)
         return neuron.replace(defects=sort([*neuron.defects, *notes]))
-    _refuse_binary(body[:_HEAD], path)
+    _refuse_others(body[:_HEAD], path)
     return parse_swc(raw, path=path, name=name, body=body, notes=notes)
 
 
@@ -84,10 +86,13 @@ def _is_other_neuron(path: Path, head: bytes) -> bool:
     return kind is not None and (kind != "JSON" or b"node_id" in head)
 
 
-def _refuse_binary(head: bytes, path: Path) -> None:
-    """Refuse a file of whose first bytes many are no text. A few zero bytes are damage, not another format."""
+def _refuse_others(head: bytes, path: Path) -> None:
+    """Refuse a recording, and a file of whose first bytes many are no text. A few zero bytes are damage."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return
+    if recording := next((known for known in FORMATS if known.claims(path, head)), None):
+        hint = "Open it with read_recording."
+        raise NeuronError(f"is a recording ({recording.name}), not a reconstruction", path=path, hint=hint)
     odd = sum(byte < 9 or 13 < byte < 32 for byte in head)
     if odd > len(head) // 10:
         hint = "Choose an SWC file or another neuron format."
@@ -95,13 +100,11 @@ def _refuse_binary(head: bytes, path: Path) -> None:
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise NeuronError("is a folder, not a reconstruction", path=path, hint="Choose a file in it.")
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
             if not head.startswith(_GZIP) and find_other_format(path, head) is None:
-                _refuse_binary(head, path)  # before a recording of gigabytes is read
+                _refuse_others(head, path)  # before a recording of gigabytes is read
             return head + file.read()
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
 from napari_celltype.errors import RecordingError
 from napari_celltype.recording import Recording
 
+from .paths import require_file
 from .registry import find_format, read_head
 from .unknown import describe_unknown
 
 __all__ = ["list_recordings", "read_recording"]
 
 _UNFINISHED = {".part", ".tmp", ".crdownload", ".download"}
+_IN_A_FOLDER = "Name one recording in it; napari_celltype.io.list_recordings gives them."
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:
@@ -31,8 +32,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     RecordingError
         If nothing in the file can be read: with the path, the reason and what to do next.
     """
-    path = Path(path)
-    _check_it_is_a_file(path)
+    path = require_file(path, RecordingError, what="recording", folder_hint=_IN_A_FOLDER)
     found = find_format(path)
     if found is None:
         reason, hint = describe_unknown(path, read_head(path))
@@ -64,26 +64,3 @@ def _is_recording(file: Path) -> bool:
         return find_format(file) is not None
     except RecordingError:
         return False
-
-
-def _check_it_is_a_file(path: Path) -> None:
-    if path.is_file():
-        return
-    if path.is_dir():
-        raise RecordingError(
-            "is a folder, not a recording",
-            path=path,
-            hint="Name one recording in it; napari_celltype.io.list_recordings gives them.",
-        )
-    if path.exists():
-        raise RecordingError("is a device or a pipe, not a file", path=path, hint="Save it to a file first.")
-    raise RecordingError("does not exist", path=path, hint=_hint_for_missing(path))
-
-
-def _hint_for_missing(path: Path) -> str:
-    try:
-        names = [file.name for file in path.parent.iterdir()]
-    except OSError:
-        return f"The folder {path.parent} does not exist or cannot be listed either."
-    alike = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
-    return f"Is {alike[0]} meant?" if alike else "Check the path and whether the drive is connected."
