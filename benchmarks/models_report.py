@@ -62,8 +62,8 @@ How it was reached, and what did not help:
   already beats the support-vector machine on raw features (table).
 - Gaussians by driver line, with a spread between that of the class and that of all cells, are the best single
   classifier. As a density they also say what any subset of features implies, which no discriminative model does.
-- The shipped networks are taught by those Gaussians on cells drawn between and around real ones, with stimuli hidden,
-  beside the true labels. Trained on the labels alone, the same networks do not reach them.
+- The shipped networks are taught by those Gaussians on cells drawn between and around real ones, with stimuli hidden.
+  Trained on the labels alone, or on both, such networks do not reach them.
 - Noise on the gates is needed to find sparse gates, and harmful afterwards: it dies away over the first half of the
   training.
 - Averaging the Gaussians with a support-vector machine, with networks or with both changed accuracy by less than its
