@@ -27,8 +27,6 @@ PACKAGES = (
     "qtpy",
     "PyQt6",
     "PySide6-Essentials",
-    "neo",
-    "igor2",
 )
 
 
