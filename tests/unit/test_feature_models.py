@@ -219,3 +219,12 @@ class TestBundled:
         said = model.predict(mouse)
         assert said.abstained.mean() < 0.12
         assert (np.array(said.labels) == truth).mean() > 0.82
+
+
+@pytest.mark.skipif("svc-allen41" not in BUNDLED, reason="the model is not bundled")
+def test_a_species_the_model_was_not_trained_on_is_a_reason_to_abstain(mouse: pd.DataFrame) -> None:
+    cells = mouse.head(4).assign(species=["Mus musculus", "Homo sapiens", None, "Rattus norvegicus"])
+    said = load_model("svc-allen41").predict(cells)
+    foreign = ["trained on mouse" in " ".join(reasons) for reasons in said.reasons]
+    assert foreign == [False, True, False, True]
+    assert "rat;" in said.reasons[3][0]

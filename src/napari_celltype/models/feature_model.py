@@ -57,12 +57,20 @@ class FeatureModel(Model):
             version=self.version,
             classes=self.classes,
             probabilities=probabilities,
-            reasons=[known + more for known, more in zip(table.doubts, reasons, strict=True)],
+            reasons=[
+                known + self._foreign(species) + more
+                for known, species, more in zip(table.doubts, table.species, reasons, strict=True)
+            ],
             notes=[known + more for known, more in zip(table.notes, missing_notes(table.values), strict=True)],
             items=table.items,
             gates=found.gates,
             embedding=found.embedding,
         )
+
+    def _foreign(self, species: str) -> list[str]:
+        if not species or not self.info.species or species in self.info.species:
+            return []
+        return [f"The cell is stated to be of {species}; this model was trained on {' and '.join(self.info.species)}."]
 
     @abstractmethod
     def evaluate(self, scaled: FloatArray) -> Evaluation:

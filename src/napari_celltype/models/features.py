@@ -152,14 +152,19 @@ class FeatureTable:
         What each row is.
     notes, doubts
         Per row, remarks, and reasons to abstain that are known before any model looks.
+    species
+        Per row, ``"mouse"``, ``"human"`` or another name where the data state it, else empty.
     """
 
     values: NDArray[np.float64]
     items: list[str]
     notes: list[list[str]] = field(default_factory=list)
     doubts: list[list[str]] = field(default_factory=list)
+    species: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not self.species:
+            object.__setattr__(self, "species", ["" for _ in self.items])
         for name in ("notes", "doubts"):
             if not getattr(self, name):
                 object.__setattr__(self, name, [[] for _ in self.items])
@@ -210,7 +215,25 @@ def _from_frame(table: Any, names: Sequence[str]) -> FeatureTable:
         ) from error
     absent = [name for name in names if name not in table.columns]
     notes = [[f"The table has no column {_listed(absent)}."] if absent else [] for _ in range(len(table))]
-    return FeatureTable(_only_finite(values), [str(item) for item in table.index], notes)
+    return FeatureTable(
+        _only_finite(values), [str(item) for item in table.index], notes, species=_stated_species(table)
+    )
+
+
+_SPECIES = {"mus musculus": "mouse", "homo sapiens": "human", "rattus norvegicus": "rat"}
+
+
+def common_species(stated: object) -> str:
+    """``"mouse"`` for ``"Mus musculus"`` and the like; empty for what is no text."""
+    text = stated.strip().lower() if isinstance(stated, str) else ""
+    return _SPECIES.get(text, text)
+
+
+def _stated_species(table: Any) -> list[str]:
+    for column in ("species", "organism"):
+        if column in table.columns:
+            return [common_species(stated) for stated in table[column]]
+    return []
 
 
 def _from_array(x: Any, names: Sequence[str]) -> FeatureTable:
@@ -235,7 +258,8 @@ def _only_finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _from_recordings(recordings: Sequence[Recording], names: Sequence[str]) -> FeatureTable:
     rows, notes, doubts = zip(*(_from_recording(recording, names) for recording in recordings), strict=True)
     items = [recording.name for recording in recordings]
-    return FeatureTable(_only_finite(np.array(rows)), items, list(notes), list(doubts))
+    species = [common_species(recording.metadata.get("species")) for recording in recordings]
+    return FeatureTable(_only_finite(np.array(rows)), items, list(notes), list(doubts), species)
 
 
 def _from_recording(recording: Recording, names: Sequence[str]) -> tuple[NDArray[np.float64], list[str], list[str]]:

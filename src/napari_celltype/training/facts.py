@@ -28,8 +28,9 @@ NEEDS = (
 ABSTAINS = (
     "When the best class has a probability below {confidence:.2f}; when fewer than {features} features are known;"
     " when a feature lies outside the training range by more than a quarter of it; when the features together are"
-    " farther than {far:.1f} standard deviations from every class (one training cell in 200 is). Reasons are "
-    "given in words. What it says of a species it was not trained on, it cannot know: it was shown none."
+    " farther than {far:.1f} standard deviations from every class (one training cell in 200 is); when the data "
+    "state a species it was not trained on. Reasons are given in words. Where the data state no species, it "
+    "cannot know."
 )
 
 BOTH_DATA = (
