@@ -1,6 +1,6 @@
 """What is open, what is current, and every change made to it: the document behind the docks, free of any toolkit."""
 
 from .document import Document, Item
-from .history import Edit, History, ReplaceValue
+from .history import Choose, Edit, History, ReplaceValue
 
-__all__ = ["Document", "Edit", "History", "Item", "ReplaceValue"]
+__all__ = ["Choose", "Document", "Edit", "History", "Item", "ReplaceValue"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 from psygnal import Signal
@@ -68,12 +68,14 @@ class Document:
     current_neuron_changed = Signal(object)
     sweeps_selected = Signal(str)
     nodes_selected = Signal(str)
+    chosen = Signal(str, str)
 
     def __init__(self) -> None:
         self._items: dict[str, Item] = {}
         self._current: dict[Kind, str | None] = {"recording": None, "neuron": None}
         self._sweeps: dict[str, tuple[int, ...]] = {}
         self._nodes: dict[str, tuple[int, ...]] = {}
+        self._choices: dict[tuple[str, str], Any] = {}
         self.history = History(self)
 
     def __contains__(self, item_id: object) -> bool:
@@ -108,6 +110,7 @@ class Document:
             return
         self._sweeps.pop(item_id, None)
         self._nodes.pop(item_id, None)
+        self._choices = {key: value for key, value in self._choices.items() if key[0] != item_id}
         self.history.forget(item_id)
         self.closed.emit(item_id)
         if self._current[item.kind] == item_id:
@@ -173,3 +176,14 @@ class Document:
             return
         self._nodes[item_id] = wanted
         self.nodes_selected.emit(item_id)
+
+    def choice(self, item_id: str, what: str) -> Any:
+        """What the user chose for an item (its window, say), or None; values are immutable."""
+        return self._choices.get((item_id, what))
+
+    def choose(self, item_id: str, what: str, value: Any) -> None:
+        """Note a choice, unrecorded; one the user made goes through ``history`` as :class:`Choose`."""
+        if item_id not in self._items or self.choice(item_id, what) == value:
+            return
+        self._choices[item_id, what] = value
+        self.chosen.emit(item_id, what)

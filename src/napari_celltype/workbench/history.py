@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from psygnal import Signal
 
 if TYPE_CHECKING:
     from .document import Document, Value
 
-__all__ = ["Edit", "History", "ReplaceValue"]
+__all__ = ["Choose", "Edit", "History", "ReplaceValue"]
 
 
 class Edit(Protocol):
@@ -54,6 +54,25 @@ class ReplaceValue:
 
     def inverse(self) -> ReplaceValue:
         """The edit that puts ``before`` back."""
+        return replace(self, before=self.after, after=self.before)
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Choose something for an item: its action potential window, say."""
+
+    item_id: str
+    what: str
+    before: Any
+    after: Any
+    label: str
+
+    def apply(self, document: Document) -> None:
+        """Choose ``after``."""
+        document.choose(self.item_id, self.what, self.after)
+
+    def inverse(self) -> Choose:
+        """The edit that chooses ``before`` again."""
         return replace(self, before=self.after, after=self.before)
 
 

@@ -1,0 +1,81 @@
+"""Verdicts in words: what a user reads first, and why to believe it or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .classify_names import broad_type, canonical, compare_labels, spoken
+from .classify_values import Band, Verdict, Vote, pooled
+
+__all__ = ["agreement_text", "band_text", "headline", "other_text", "percent", "votes_text"]
+
+_BROAD = {"exc": "excitatory", "inh": "inhibitory"}
+_SEEN = {"features": "features", "waveform": "waveform"}
+
+
+def percent(share: float) -> str:
+    """A probability as people say it; never a certainty that rounding made up."""
+    return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+
+
+def headline(verdict: Verdict) -> tuple[str, str]:
+    """The answer in a few words, and a line below it."""
+    name = spoken(verdict.label)
+    kind = broad_type(verdict.label)
+    said = f"{name}, {percent(verdict.confidence)}"
+    if verdict.abstained:
+        return "I don't know", f"best guess {said}"
+    detail = "" if not kind or canonical(verdict.label) in ("exc", "inh") else _BROAD[kind]
+    return said, detail
+
+
+def agreement_text(verdict: Verdict, companion: Verdict | None) -> str:
+    """Whether the model of the other kind says the same."""
+    if companion is None:
+        other = "feature" if verdict.input == "waveform" else "waveform"
+        return f"No {other} model is here to compare with."
+    who = f"The {_SEEN[companion.input]} model {companion.model}"
+    name = f"{spoken(companion.label)}, {percent(companion.confidence)}"
+    if companion.abstained:
+        return f"{who} does not know (best guess {name}): {companion.reasons[0]}"
+    how = compare_labels(verdict.label, companion.label)
+    if how == "same":
+        return f"{who} agrees: {name}."
+    if how == "broad":
+        return f"{who} agrees on {_BROAD[broad_type(companion.label)]}, but says {name}."
+    return f"{who} disagrees: {name}." if how == "differ" else f"{who} says {name}."
+
+
+def other_text(verdict: Verdict) -> str:
+    """One further model in a line."""
+    said = f"{spoken(verdict.label)}, {percent(verdict.confidence)}"
+    if verdict.abstained:
+        return f"{verdict.model} does not know (best guess {said}): {verdict.reasons[0]}"
+    return f"{verdict.model} says {said}."
+
+
+def votes_text(votes: Sequence[Vote]) -> str:
+    """How the sweeps voted."""
+    mean = pooled(votes)
+    if mean is None:
+        return "No sweep has a window this model takes."
+    classes = votes[0].verdict.classes
+    best = classes[int(mean.argmax())]
+    sound = [vote for vote in votes if not vote.verdict.abstained]
+    if not sound:
+        return f"The model abstains on each of the {len(votes)} sweeps with a spike."
+    agree = sum(vote.verdict.label == best for vote in sound)
+    left = f"; {len(votes) - len(sound)} more it would not judge" if len(votes) > len(sound) else ""
+    return f"{agree} of {len(sound)} sweeps say {spoken(best)} (mean {percent(float(mean.max()))}{left})."
+
+
+def band_text(band: Band) -> str:
+    """How far the window may be shifted."""
+    low, high = band.steady_ms()
+    if low == high == 0.0:
+        return "The verdict holds for no shift of the window: it would be another one, or none, 0.1 ms away."
+    return f"The verdict holds while the window is shifted by {_shift(low)} to {_shift(high)} ms."
+
+
+def _shift(value: float) -> str:
+    return "0" if value == 0 else f"{value:+.1f}".replace("-", "−")
