@@ -212,3 +212,29 @@ def test_bundled_models_are_intact_and_compute_what_they_did_when_published(fold
 def test_no_bundled_file_is_a_pickle() -> None:
     for path in weights_folder().rglob("*"):
         assert not path.is_file() or path.suffix in {".toml", ".md", ".safetensors"}, path
+
+
+@pytest.mark.parametrize("name", sorted({folder.parent.name for folder in BUNDLED}))
+def test_the_documentation_shows_the_card_of_the_newest_version(name: str) -> None:
+    cards = Path(__file__).resolve().parents[2] / "docs" / "cards"
+    if not cards.is_dir():
+        pytest.skip("the documentation is not beside these tests")
+    newest = load_model(name)
+    assert f"weights/{name}/{newest.version}/CARD.md" in (cards / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize("folder", BUNDLED, ids=lambda folder: folder.parent.name)
+def test_every_bundled_card_says_what_a_careful_reader_asks(folder: Path) -> None:
+    card = read_bundle(folder).card
+    for section in (
+        "Data and terms",
+        "How it was split",
+        "Figures",
+        "Known failures",
+        "What it needs",
+        "Licence",
+        "Citation",
+    ):
+        assert f"## {section}" in card, section
+    assert "nan" not in card
+    assert "(0." in card, "no interval"

@@ -36,7 +36,7 @@ __all__ = ["Adversarial", "run"]
 
 FloatArray = NDArray[np.float64]
 MIN_CONFIDENCE = 0.6
-MIN_FEATURES = 12
+MIN_FEATURES = 8
 FINAL_MEMBERS = 10
 SPECIES = ("mouse", "human")
 FULL = "all stimuli"

@@ -43,7 +43,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "noise only": ("noise",),
 }
 MIN_CONFIDENCE = 0.5
-MIN_FEATURES = 12
+MIN_FEATURES = 8
 FINAL_MEMBERS = 10
 COMPARED = ("SVC, scikit-learn's defaults", "SVC with coupled pairs", "logistic regression", "Gaussians by driver line")
 
