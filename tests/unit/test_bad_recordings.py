@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import tracemalloc
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from abf_files import MadeAbf, MadeDac, abf1_bytes, abf2_bytes
 from conftest import shared_files
-from napari_celltype import RecordingError, read_recording
+from napari_celltype import Recording, RecordingError, read_recording
 from napari_celltype.io import list_recordings, registry
 
 COUNTS = np.random.default_rng(5).integers(-2000, 2000, (2, 4 * 640), dtype=np.int16)
@@ -159,7 +160,7 @@ def test_a_file_that_shrinks_or_goes_while_open_is_an_error(tmp_path: Path) -> N
     sweep = read_recording(path).sweeps[0]
     sweep.voltage_mv(0, 0.01)
     os.truncate(path, 4096)
-    with pytest.raises(RecordingError, match="shorter"):
+    with pytest.raises(RecordingError, match="has changed"):
         sweep.voltage_mv()
     path.unlink()
     with pytest.raises(RecordingError, match="cannot be read any more"):
@@ -264,6 +265,80 @@ def test_a_folder_lists_its_recordings_by_content(tmp_path: Path) -> None:
     assert list_recordings(tmp_path / "deeper") == [tmp_path / "deeper" / "e.abf"]
     with pytest.raises(RecordingError, match="cannot be listed"):
         list_recordings(tmp_path / "nowhere")
+
+
+def with_values(data: bytes, place: int, layout: str, *values: float) -> bytes:
+    changed = bytearray(data)
+    struct.pack_into("<" + layout, changed, place, *values)
+    return bytes(changed)
+
+
+def protocol_place(data: bytes) -> int:
+    (block,) = struct.unpack_from("<I", data, 76)
+    return int(block) * 512
+
+
+def opened(path: Path, data: bytes) -> Recording:
+    path.write_bytes(data)
+    return read_recording(path)
+
+
+@pytest.mark.parametrize("version", [math.nan, 0.0, 9.9, -1.0])
+def test_a_damaged_version_number_leaves_the_formats_name(tmp_path: Path, version: float) -> None:
+    recording = opened(tmp_path / "a.abf", with_values(FILES["episodic ABF 1"], 4, "f", version))
+    assert recording.format == "ABF 1"
+
+
+def test_a_claim_of_more_samples_than_all_sweeps_have_keeps_the_sweeps_apart(tmp_path: Path) -> None:
+    whole = opened(tmp_path / "whole.abf", FILES["episodic ABF 1"])
+    data = with_values(FILES["episodic ABF 1"], 10, "i", 2**31 - 1)  # samples
+    data = with_values(data, 92, "ii", 0, 0)  # and no list of sweeps
+    recording = opened(tmp_path / "lie.abf", data)
+    assert len(recording.sweeps) == len(whole.sweeps) == 4
+    for sweep, expected in zip(recording.sweeps, whole.sweeps, strict=True):
+        np.testing.assert_array_equal(sweep.voltage_mv(), expected.voltage_mv())
+    assert any("the sweeps are used" in note for note in recording.problems)
+
+
+@pytest.mark.parametrize("unit", [math.inf, math.nan, -1.0])
+def test_an_impossible_time_unit_is_replaced_by_the_sampling_interval(tmp_path: Path, unit: float) -> None:
+    data = FILES["episodic ABF 2"]
+    recording = opened(tmp_path / "a.abf", with_values(data, protocol_place(data) + 14, "f", unit))
+    starts = [sweep.start_s for sweep in recording.sweeps]
+    assert all(math.isfinite(start) for start in starts)
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize(
+    ("place", "layout", "value"), [(110, "f", 0.0), (110, "f", -10.0), (118, "i", 0), (118, "i", -1)]
+)
+def test_a_scale_that_cannot_be_is_named_and_not_applied(tmp_path: Path, place: int, layout: str, value: float) -> None:
+    data = FILES["episodic ABF 2"]
+    (tmp_path / "a.abf").write_bytes(with_values(data, protocol_place(data) + place, layout, value))
+    with pytest.raises(RecordingError, match=r"no channel that can be read.*its scale is damaged"):
+        read_recording(tmp_path / "a.abf")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n" * 100_000], ids=["emptied", "rewritten"])
+@pytest.mark.parametrize("name", ["a.abf", "a.atf"])
+def test_a_file_rewritten_while_open_is_never_read_as_the_old_one(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    atf = 'ATF\t1.0\n0\t2\n"Time (s)"\t"Trace (mV)"\n' + "".join(f"{i / 1e4}\t{-70 - i}\n" for i in range(50))
+    path.write_bytes(FILES["gap-free ABF 2"] if name == "a.abf" else atf.encode())
+    recording = read_recording(path)
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="has changed since it was opened"):
+        recording.sweeps[0].voltage_mv()
+    with pytest.raises(RecordingError, match="has changed since it was opened"):
+        _ = recording.problems
+
+
+def test_two_files_joined_show_the_first_whole(tmp_path: Path) -> None:
+    first, second = FILES["episodic ABF 2"], FILES["events ABF 2"]
+    joined = opened(tmp_path / "joined.abf", first + second)
+    alone = opened(tmp_path / "alone.abf", first)
+    assert len(joined.sweeps) == len(alone.sweeps)
+    np.testing.assert_array_equal(joined.sweeps[-1].voltage_mv(), alone.sweeps[-1].voltage_mv())
 
 
 # ---- the collected bad files --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from napari_celltype.recording import FloatArray, Recording, SampleReader, Stimu
 
 from . import abf1, abf2
 from .abf_command import Command, NoCommandError, rebuild_command
-from .abf_header import AbfHeader, AdcChannel, CheckedFile, Dac
+from .abf_header import DAMAGED, AbfHeader, AdcChannel, CheckedFile, Dac
 from .abf_layout import SweepPlace, place_sweeps
 from .abf_stimulus import describe_stimulus
 from .channels import NO_UNIT, ClampVerdict, Unit, judge_clamp, judge_pair, parse_unit
@@ -23,6 +23,8 @@ from .pairing import Electrode, pair_channels
 __all__ = ["read", "read_abf_header"]
 
 _PROBES = 3
+_PROBE_RATE_HZ = 5000  # shows a spike, and a file should open quickly
+_DAMAGED_SCALE = "its scale is damaged."
 
 
 def read(path: Path) -> Recording:
@@ -39,7 +41,7 @@ def read(path: Path) -> Recording:
     sweeps = builder.sweeps()
     return Recording(
         path=path,
-        format=f"ABF {header.version[0]}",
+        format=f"ABF {header.generation}",
         sweeps=sweeps,
         notes=(*header.notes, *cut_notes, *builder.notes),
         metadata=_metadata(header, builder.other_channels),
@@ -121,11 +123,7 @@ class _Builder:
         self.notes += pairing.notes
         self.other_channels = [f"{names[place]} ({header.channels[place].unit})" for place in pairing.others]
         if not pairing.electrodes:
-            raise RecordingError(
-                f"has no voltage or current channel, only {', '.join(self.other_channels)}",
-                path=path,
-                hint="Check the units of the channels in the acquisition program.",
-            )
+            raise self._no_electrode(path)
         self._plans = [
             self._plan(k, electrode, len(pairing.electrodes)) for k, electrode in enumerate(pairing.electrodes)
         ]
@@ -142,10 +140,19 @@ class _Builder:
         for channel, unit in zip(self._channels, units, strict=True):
             damaged = self._header.dtype.kind == "i" and math.isnan(channel.adc.gain)
             if damaged or not math.isfinite(channel.adc.offset):
-                self.notes.append(f"Channel {channel.adc.name or channel.place} is left out: its scale is damaged.")
+                self.notes.append(f"Channel {channel.adc.name or channel.place} is left out: {_DAMAGED_SCALE}")
                 unit = Unit("damaged scale", "other")
             usable.append(unit)
         return usable
+
+    def _no_electrode(self, path: Path) -> RecordingError:
+        if damaged := [note for note in self.notes if note.endswith(_DAMAGED_SCALE)]:
+            return RecordingError(f"has no channel that can be read. {damaged[0]}", path=path, hint=DAMAGED)
+        return RecordingError(
+            f"has no voltage or current channel, only {', '.join(self.other_channels)}",
+            path=path,
+            hint="Check the units of the channels in the acquisition program.",
+        )
 
     def _plan(self, ordinal: int, electrode: Electrode, n_electrodes: int) -> _Plan:
         dac = self._dac_of(ordinal, n_electrodes)
@@ -175,7 +182,7 @@ class _Builder:
         modes = {self._channels[p].adc.mode for p in (electrode.voltage, electrode.current) if p is not None}
         mode = modes.pop() if len(modes) == 1 else "unknown"
         source = "the amplifier's telegraph"
-        rate_hz = self._header.rate_hz
+        rate_hz = self._header.rate_hz / self._probe_step
         if electrode.voltage is None or electrode.current is None:
             channel = self._channels[electrode.response]
             probes = self._probes(channel, 1.0)
@@ -192,23 +199,31 @@ class _Builder:
         )
 
     def _probes(self, channel: _Channel, factor: float) -> Callable[[], Iterator[FloatArray]]:
-        """The first part of a few sweeps, or stretches from along a single one."""
+        """The first part of a few sweeps, or stretches from along a single one, thinned out."""
         n_wanted = min(max(8192, round(0.8 * self._header.rate_hz)), 50_000)
+        scale, offset = self._scale(channel, factor)
 
         def probes() -> Iterator[FloatArray]:
             for k in range(_PROBES):
                 place = self._places[k * (len(self._places) - 1) // (_PROBES - 1)]
                 spare = max(place.n_samples - n_wanted, 0)
-                start = 0 if len(self._places) > 1 else spare * k // (_PROBES - 1)
-                yield self._reader(channel, place, factor)(start, min(start + n_wanted, place.n_samples))
+                start = place.first + (0 if len(self._places) > 1 else spare * k // (_PROBES - 1))
+                stop = min(start + n_wanted, place.first + place.n_samples)
+                yield self._samples.read(channel.place, start, stop, scale, offset, every=self._probe_step)
 
         return probes
 
+    @property
+    def _probe_step(self) -> int:
+        return max(1, int(self._header.rate_hz // _PROBE_RATE_HZ))
+
     def _reader(self, channel: _Channel, place: SweepPlace, factor: float) -> SampleReader:
+        return self._samples.reader(channel.place, place.first, *self._scale(channel, factor))
+
+    def _scale(self, channel: _Channel, factor: float) -> tuple[float, float]:
         if self._header.dtype.kind == "f":
-            return self._samples.reader(channel.place, place.first, factor)
-        scale, offset = channel.adc.gain * factor, channel.adc.offset * factor
-        return self._samples.reader(channel.place, place.first, scale, offset)
+            return factor, 0.0
+        return channel.adc.gain * factor, channel.adc.offset * factor
 
     def _dac_of(self, ordinal: int, n_electrodes: int) -> Dac | None:
         """Electrodes and outputs are numbered alike; a lone electrode may have been driven by another output."""

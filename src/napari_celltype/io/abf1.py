@@ -28,6 +28,7 @@ from .abf_header import (
     sample_type,
     sampling_rate,
     start_time,
+    synch_unit,
     telegraphed_mode,
 )
 
@@ -54,9 +55,10 @@ def read_header(file: CheckedFile) -> AbfHeader:
     data_start, n_points = _read_data_place(file, head, data_block, dtype.itemsize)
     synch, notes = _read_synch(file, head)
     (synch_unit_us,) = floats("f", head, 130)
-    unit_s = synch_unit_us / 1e6 if synch_unit_us > 0 else 1.0 / rate_hz / n_channels
+    unit_s = synch_unit(synch_unit_us, rate_hz * n_channels)
     date, day_s = integers("ii", head, 20)
     return AbfHeader(
+        generation=1,
         version=f"{version:.2f}",
         operation=operation_mode(integers("h", head, 8)[0], file),
         rate_hz=rate_hz,

@@ -28,6 +28,7 @@ from .abf_header import (
     sample_type,
     sampling_rate,
     start_time,
+    synch_unit,
     telegraphed_mode,
 )
 
@@ -62,10 +63,10 @@ def read_header(file: CheckedFile) -> AbfHeader:
     data_start, n_points = _read_data_place(file, head, dtype.itemsize)
     synch = section.array("sweep list")
     (synch_unit_us,) = floats("f", protocol, 14)
-    # in such files times are counted in samples of all channels together
-    unit_s = synch_unit_us / 1e6 if synch_unit_us > 0 else 1.0 / rate_hz / len(channels)
+    unit_s = synch_unit(synch_unit_us, rate_hz * len(channels))
     date, day_ms = integers("II", head, 16)
     return AbfHeader(
+        generation=2,
         version=".".join(str(part) for part in reversed(head[4:8])),
         operation=operation_mode(integers("h", protocol, 0)[0], file),
         rate_hz=rate_hz,

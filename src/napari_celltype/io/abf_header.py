@@ -39,6 +39,7 @@ __all__ = [
     "sample_type",
     "sampling_rate",
     "start_time",
+    "synch_unit",
     "telegraphed_mode",
 ]
 
@@ -117,6 +118,7 @@ class AbfHeader:
     all channels together.
     """
 
+    generation: Literal[1, 2]
     version: str
     operation: OperationMode
     rate_hz: float
@@ -207,7 +209,7 @@ def sample_type(number: int, file: CheckedFile) -> np.dtype[np.int16] | np.dtype
 def adc_gain(full_scale: float, resolution: int, factors: tuple[float, ...]) -> float:
     """Units per stored integer; NaN where the header's numbers cannot give one."""
     divisor = math.prod(factors) * resolution
-    gain = full_scale / divisor if divisor else math.nan
+    gain = full_scale / divisor if divisor and full_scale > 0 and resolution > 0 else math.nan
     return gain if math.isfinite(gain) and gain != 0 else math.nan
 
 
@@ -217,6 +219,12 @@ def telegraphed_mode(enabled: int, instrument: int, mode: int) -> Clamp:
         return "unknown"
     modes: dict[int, Clamp] = {0: "voltage", 1: "current", 2: "current"}
     return modes.get(mode, "unknown")
+
+
+def synch_unit(microseconds: float, scan_rate_hz: float) -> float:
+    """Seconds that one step of the synch array stands for; older programs leave 0 and count samples of all channels."""
+    given = math.isfinite(microseconds) and microseconds > 0
+    return microseconds / 1e6 if given else 1.0 / scan_rate_hz
 
 
 def start_time(date: int, milliseconds: float) -> datetime | None:

@@ -36,7 +36,9 @@ def place_sweeps(header: AbfHeader, file_size: int, path: Path) -> tuple[list[Sw
     n_channels = len(header.channels)
     present = (file_size - header.data_start) // header.dtype.itemsize // n_channels
     claimed = header.n_points // n_channels
-    lengths, notes = _sweep_lengths(header, claimed, path)
+    claimed, notes = _believable_claim(header, claimed, present)
+    lengths, more_notes = _sweep_lengths(header, claimed, path)
+    notes += more_notes
     stops = np.cumsum(lengths)
     firsts = stops - lengths
     whole = int(np.searchsorted(stops, present, side="right"))
@@ -52,6 +54,15 @@ def place_sweeps(header: AbfHeader, file_size: int, path: Path) -> tuple[list[Sw
         SweepPlace(number, int(firsts[number]), int(lengths[number]), float(starts[number])) for number in range(whole)
     ]
     return places, notes
+
+
+def _believable_claim(header: AbfHeader, claimed: int, present: int) -> tuple[int, list[str]]:
+    """Samples per channel the header counts, unless its own sweeps contradict the count and fit the file."""
+    planned = header.episodes * (header.samples_per_episode // len(header.channels))
+    if header.operation == "gap-free" or claimed <= present or not 0 < planned <= present:
+        return claimed, []
+    text = f"The header counts {claimed} samples, its {header.episodes} sweeps have {planned}; the sweeps are used."
+    return planned, [text]
 
 
 def _sweep_lengths(header: AbfHeader, claimed: int, path: Path) -> tuple[NDArray[np.int64], list[str]]:
@@ -84,7 +95,7 @@ def _equal_lengths(header: AbfHeader, claimed: int, path: Path) -> tuple[NDArray
     episodes = max(header.episodes, 1)
     notes = []
     planned = header.samples_per_episode // len(header.channels)
-    if planned >= _SHORTEST and claimed % planned == 0 and claimed // planned != episodes:
+    if claimed and planned >= _SHORTEST and claimed % planned == 0 and claimed // planned != episodes:
         notes.append(
             f"The header counts {episodes} sweeps, but its {claimed} samples are {claimed // planned} sweeps of the "
             f"length it names; these are shown."

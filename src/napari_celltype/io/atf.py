@@ -21,6 +21,7 @@ from napari_celltype.recording import FloatArray, Recording, SampleReader, Stimu
 
 from .channels import NO_UNIT, ClampVerdict, Unit, judge_clamp, judge_pair, parse_unit
 from .pairing import Electrode, pair_channels
+from .stamp import FileStamp
 
 __all__ = ["read"]
 
@@ -54,6 +55,7 @@ class _Text:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._stamp = FileStamp.of(path)
         self.notes: list[str] = []
         try:
             with path.open("rb") as file:
@@ -114,6 +116,7 @@ class _Text:
     @cached_property
     def columns(self) -> FloatArray:
         """All numbers, one row a column of the file."""
+        self._stamp.require(FileStamp.of(self._path), self._path)
         try:
             with self._path.open("rb") as file:
                 file.seek(self._data_start)

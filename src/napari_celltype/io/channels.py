@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -65,6 +66,7 @@ _MILLIVOLT = Unit("mV", "voltage", 1e-3)
 _PICOAMPERE = Unit("pA", "current", 1e-12)
 
 
+@lru_cache(maxsize=256)
 def parse_unit(text: str | bytes | None) -> Unit:
     """Read a unit whatever its spelling: ``mV``, ``MV``, ``µV``, ``pA``, ``picoamperes``, ``volt``, ``C``, nothing.
 
@@ -251,7 +253,8 @@ def _with_units_that_fit(verdict: ClampVerdict, response: Unit, command: Unit) -
     fitting_command = _fitting(command, "current" if current_clamp else "voltage")
     notes = list(verdict.notes)
     if fitting_response != response:
-        notes.append(f"The response is labelled {response}; its numbers are read as {fitting_response}.")
+        label = f"is labelled {response}" if response.text else "has no unit"
+        notes.append(f"The response {label}; its numbers are read as {fitting_response}.")
     if fitting_command != command and command.text:
         notes.append(
             f"The command is labelled {command}; its numbers are read as {fitting_command}, though their true scale "

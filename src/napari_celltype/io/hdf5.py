@@ -10,7 +10,6 @@ What an open handle would have kept, the last decompressed blocks, is kept here 
 from __future__ import annotations
 
 import math
-import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,8 @@ from numpy.typing import NDArray
 
 from napari_celltype.errors import RecordingError
 from napari_celltype.recording import FloatArray
+
+from .stamp import FileStamp
 
 __all__ = [
     "HDF5_ERRORS",
@@ -68,7 +69,7 @@ class Hdf5Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp = self._look()
+        self._stamp = FileStamp.of(path)
         self.chunk_lengths: dict[str, int] = {}
         self._blocks: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = Lock()
@@ -82,7 +83,7 @@ class Hdf5Source:
     @property
     def n_bytes(self) -> int:
         """Size of the file."""
-        return self._stamp[0]
+        return self._stamp.size
 
     @contextmanager
     def open(self) -> Iterator[h5py.File]:
@@ -103,16 +104,7 @@ class Hdf5Source:
 
     def check(self) -> None:
         """Raise RecordingError if the file is gone or no longer the same."""
-        if self._look() != self._stamp:
-            raise RecordingError("has changed since it was opened", path=self.path, hint="Open it again.")
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            found = os.stat(self.path)
-        except OSError as error:
-            reason = f"cannot be read ({error.strerror or error})"
-            raise RecordingError(reason, path=self.path, hint="Check that the file is still there.") from error
-        return found.st_size, found.st_mtime_ns, found.st_ino
+        self._stamp.require(FileStamp.of(self.path), self.path)
 
     def cached(self, key: tuple[Any, ...]) -> NDArray[Any] | None:
         """A block read earlier."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import partial
-from io import RawIOBase
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from napari_celltype.errors import RecordingError
 from napari_celltype.recording import FloatArray, SampleReader
+
+from .stamp import FileStamp
 
 __all__ = ["InterleavedSamples"]
 
@@ -33,6 +36,10 @@ class InterleavedSamples:
     data_start: int
     dtype: np.dtype[Any]
     n_channels: int
+    stamp: FileStamp = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stamp", FileStamp.of(self.path))
 
     def reader(self, channel: int, first: int, scale: float, offset: float = 0.0) -> SampleReader:
         """A reader of one channel of the sweep beginning at sample ``first``; value = stored x scale + offset."""
@@ -41,20 +48,25 @@ class InterleavedSamples:
     def _read_from(self, first: int, channel: int, scale: float, offset: float, start: int, stop: int) -> FloatArray:
         return self.read(channel, first + start, first + stop, scale, offset)
 
-    def read(self, channel: int, start: int, stop: int, scale: float, offset: float = 0.0) -> FloatArray:
-        """Samples ``start`` to ``stop`` of one channel, in an array of their own."""
-        values = np.empty(stop - start)
+    def read(
+        self, channel: int, start: int, stop: int, scale: float, offset: float = 0.0, *, every: int = 1
+    ) -> FloatArray:
+        """Samples ``start`` to ``stop`` of one channel, or one of ``every`` few, in an array of their own."""
+        n = max(stop - start, 0)
+        values = np.empty(-(-n // every))
         scan_bytes = self.n_channels * self.dtype.itemsize
-        per_block = max(1, _BLOCK_BYTES // scan_bytes)
-        raw = np.empty(min(per_block, stop - start) * self.n_channels, self.dtype)
+        per_block = max(1, _BLOCK_BYTES // scan_bytes // every) * every
+        raw = np.empty(min(per_block, n) * self.n_channels, self.dtype)
         try:
             with self.path.open("rb", buffering=0) as file, np.errstate(invalid="ignore", over="ignore"):
+                self.stamp.require(FileStamp.of_status(os.fstat(file.fileno())), self.path)
                 file.seek(self.data_start + start * scan_bytes)
-                for begin in range(0, stop - start, per_block):
-                    part = values[begin : begin + per_block]
-                    block = raw[: len(part) * self.n_channels]
+                for begin in range(0, n, per_block):
+                    block = raw[: min(per_block, n - begin) * self.n_channels]
                     self._fill(file, block)
-                    np.multiply(block[channel :: self.n_channels], scale, out=part, casting="unsafe", dtype=np.float64)
+                    chosen = block[channel :: self.n_channels * every]
+                    part = values[begin // every :][: len(chosen)]
+                    np.multiply(chosen, scale, out=part, casting="unsafe", dtype=np.float64)
         except OSError as error:
             raise RecordingError(
                 f"cannot be read any more ({error.strerror or error})",
@@ -65,7 +77,7 @@ class InterleavedSamples:
             values += offset
         return values
 
-    def _fill(self, file: RawIOBase, block: NDArray[Any]) -> None:
+    def _fill(self, file: FileIO, block: NDArray[Any]) -> None:
         """Read until the block is full; raw files may give less at a time."""
         view = block.view(np.uint8).data
         while len(view):
