@@ -36,6 +36,31 @@ class LspinModel(FeatureModel):
         """How far cells of each class let each feature through on average, when they were not trained on."""
         return pd.DataFrame(self.weights["gates.by_class"], index=self.classes, columns=list(FEATURE_NAMES))
 
+    @property
+    def reference_gates(self) -> pd.DataFrame | None:
+        """Gates of the reference cells when they were not trained on, by class; None if the model keeps none.
+
+        The cells stand in the order of the training table, which is that of the map's reference cells.
+        """
+        if "reference.gates" not in self.weights:
+            return None
+        labels = [self.classes[k] for k in self.weights["reference.truth"]]
+        gates = self.weights["reference.gates"].astype(float) / 255
+        return pd.DataFrame(gates, index=pd.Index(labels, name="class"), columns=list(FEATURE_NAMES))
+
+    @property
+    def class_ranges(self) -> FloatArray:
+        """Raw features of each class, (classes, 3, 41): low end, middle and high end of what nine cells in ten show.
+
+        A model that keeps no quantiles states them from the classes' means and common spread.
+        """
+        if "reference.quantiles" in self.weights:
+            return self.weights["reference.quantiles"].astype(float)
+        spread = 1.645 * np.sqrt(np.diag(self.doubts.covariance))
+        scaled = self.doubts.means[:, None, :] + np.array([-1.0, 0.0, 1.0])[:, None] * spread
+        ranges: FloatArray = np.sort(self.preparation.raw(scaled), axis=1)
+        return ranges
+
     def evaluate(self, scaled: FloatArray) -> Evaluation:
         """Scores and gates of cells from scaled features with gaps."""
         known = np.isfinite(scaled)

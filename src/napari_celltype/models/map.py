@@ -7,6 +7,7 @@ put among its nearest reference cells and then moved a little, down t-SNE's own 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,15 +99,19 @@ class MapModel(FeatureModel):
 
     @property
     def cells(self) -> pd.DataFrame:
-        """The reference cells: x, y, class and cluster."""
-        return pd.DataFrame(
-            {
-                "x": self.layout[:, 0],
-                "y": self.layout[:, 1],
-                "class": [self.classes[k] for k in self.truth],
-                "cluster": self.cluster,
-            }
-        )
+        """The reference cells: x, y, class and cluster; layer and sampling rate where they are known."""
+        columns: dict[str, Any] = {
+            "x": self.layout[:, 0],
+            "y": self.layout[:, 1],
+            "class": [self.classes[k] for k in self.truth],
+            "cluster": self.cluster,
+        }
+        if "map.layer" in self.weights:
+            names = [str(name) for name in self.info.settings["layers"]]
+            columns["layer"] = [names[k] for k in self.weights["map.layer"]]
+        if "map.rate_khz" in self.weights:
+            columns["rate_khz"] = self.weights["map.rate_khz"].astype(float)
+        return pd.DataFrame(columns)
 
     def components(self, scaled: FloatArray) -> FloatArray:
         """Sparse components of cells from scaled features with gaps."""

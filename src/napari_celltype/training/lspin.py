@@ -25,6 +25,7 @@ from .facts import ABSTAINS, MOUSE_DATA, MOUSE_SPLIT, NEEDS
 from .job import Job
 from .metrics import score_seeds
 from .packing import CITATION, LICENCE, fit_doubts, pack_feature_model
+from .reference import reference_gates
 from .splits import donor_folds
 from .svc import cross_calibrated
 from .tables import Cells, read_mouse
@@ -171,6 +172,7 @@ def _pack(job: Job, cells: Cells, settings: Distilling, held_out: list[HeldOut],
     gates = np.mean([h.gates for h in held_out], axis=0)
     weights = {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
     weights["gates.by_class"] = np.stack([gates[cells.truth == k].mean(axis=0) for k in range(len(cells.classes))])
+    weights |= reference_gates(gates, cells)
     info = ModelInfo(
         name="lspin",
         version="1.0.0",

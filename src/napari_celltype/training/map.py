@@ -21,6 +21,7 @@ from .facts import ABSTAINS, MOUSE_DATA, MOUSE_SPLIT, NEEDS
 from .job import Job
 from .metrics import score_seeds
 from .packing import CITATION, LICENCE, fit_doubts, pack_feature_model
+from .reference import annotate
 from .tables import Cells, read_mouse
 
 __all__ = ["fit_loadings", "run"]
@@ -28,6 +29,7 @@ __all__ = ["fit_loadings", "run"]
 FloatArray = NDArray[np.float64]
 MIN_CONFIDENCE = 0.5
 MIN_FEATURES = 20
+PERPLEXITY = 30
 
 
 def fit_loadings(filled: FloatArray, *, sparsity: float = 5.0, least_share: float = 0.01, seed: int = 0) -> FloatArray:
@@ -100,7 +102,7 @@ def _lay_out(reference: FloatArray, seed: int, steps: int) -> FloatArray:
     from openTSNE import TSNE
 
     made = TSNE(
-        perplexity=30, n_iter=steps, initialization="pca", random_state=seed, n_jobs=1, negative_gradient_method="bh"
+        perplexity=PERPLEXITY, n_iter=steps, initialization="pca", random_state=seed, n_jobs=1, negative_gradient_method="bh"
     )
     return np.asarray(made.fit(reference), dtype=float)
 
@@ -151,6 +153,7 @@ def _pack(
     logs: FloatArray,
     report: dict[str, Any],
 ) -> None:
+    annotations, names = annotate(job.data, cells)
     info = ModelInfo(
         name="ephys-map",
         version="1.0.0",
@@ -165,7 +168,13 @@ def _pack(
         species=("mouse",),
         licence=LICENCE,
         citation=CITATION + " Method: Gouwens et al., Nature Neuroscience 2019.",
-        settings={"components": int(loadings.shape[1]), "clusters": report["map"]["clusters"]},
+        settings={
+            "components": int(loadings.shape[1]),
+            "clusters": report["map"]["clusters"],
+            "perplexity": PERPLEXITY,
+            "seed": job.seed,
+            **names,
+        },
     )
     weights: Arrays = {
         "map.loadings": loadings,
@@ -173,6 +182,7 @@ def _pack(
         "map.layout": found["layout"].astype(np.float32),
         "map.truth": cells.truth.astype(np.int64),
         "map.cluster": found["cluster"].astype(np.int64),
+        **annotations,
     }
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=MIN_FEATURES, seed=job.seed)
     n_seeds = len(logs) // len(cells)
@@ -192,7 +202,7 @@ def _facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFacts:
     facts = report["map"]
     return CardFacts(
         data=MOUSE_DATA.format(cells=len(cells), donors=len(set(cells.donors.tolist())))
-        + " The map holds, for each cell, its place, its class, its cluster and its sparse components.",
+        + " The map holds, for each cell, its place, its class, its cluster, its cortical layer, its sampling rate and its sparse components.",
         split=MOUSE_SPLIT,
         needs=NEEDS,
         abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=MIN_FEATURES, far=farthest),
