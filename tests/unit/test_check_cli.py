@@ -52,7 +52,7 @@ def test_several_inputs_give_a_list_and_a_failure_is_an_entry(folder: Path, caps
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert [Path(entry["path"]).name for entry in found] == ["a.swc", "b.swc", "absent.swc"]
-    assert "No such file" in found[2]["error"]
+    assert "does not exist" in found[2]["error"]
     assert str(absent) in captured.err
 
 

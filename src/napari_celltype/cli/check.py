@@ -13,6 +13,8 @@ from typing import Any
 
 from napari_celltype.errors import CelltypeError
 
+from ._arguments import size
+
 _SUFFIXES = (".swc", ".eswc", ".swc.gz", ".eswc.gz", ".nmx", ".nml")
 
 
@@ -21,15 +23,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "check",
         help="list the defects and z-jumps of reconstructions",
-        description="List what is wrong or unusual in reconstruction files, worst first, and their z-jumps. "
-        "Nothing is changed. A folder stands for all reconstructions in it.",
+        description="List what is wrong or unusual in reconstruction files, worst first, and their z-jumps: sudden "
+        "steps along z, as a slipped section or a lost focus leaves them. Nothing is changed. A folder stands for all "
+        "reconstructions in it.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="SWC or other neuron file, or a folder")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON document: an object for one file, else a list"
     )
-    parser.add_argument("--min-dz", type=float, default=10.0, metavar="UM", help="smallest z-jump (default 10 um)")
-    parser.add_argument("--min-slope", type=float, default=3.0, help="smallest slope of a z-jump (default 3)")
+    parser.add_argument("--min-dz", type=size, default=10.0, metavar="UM", help="smallest z-jump (default 10 um)")
+    parser.add_argument(
+        "--min-slope",
+        type=size,
+        default=3.0,
+        metavar="RATIO",
+        help="how much farther than sideways a z-jump goes along z, at least (default 3)",
+    )
     parser.set_defaults(run=run)
 
 

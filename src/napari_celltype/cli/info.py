@@ -32,7 +32,12 @@ PACKAGES = (
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("info", help="versions, devices and models: what a bug report needs")
+    parser = commands.add_parser(
+        "info",
+        help="versions, devices and models: what a bug report needs",
+        description="Print versions of this program and of what it runs on, the devices models can use and the models "
+        "there are. Paste it into a bug report.",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 

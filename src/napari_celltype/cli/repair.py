@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._arguments import size
 from ._folders import Row, outputs_for, print_rows, run_over, save_table
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("source", type=Path, metavar="IN", help="SWC file, or a folder")
     parser.add_argument("target", type=Path, metavar="OUT", help="new SWC file, or the folder to write to")
     parser.add_argument("--mode", default="align", choices=("align", "split", "tilt", "cut"), help="default: align")
-    parser.add_argument("--min-dz", type=float, default=10.0, metavar="UM", help="smallest z-jump (default 10 um)")
-    parser.add_argument("--min-slope", type=float, default=3.0, help="smallest slope of a z-jump (default 3)")
+    parser.add_argument("--min-dz", type=size, default=10.0, metavar="UM", help="smallest z-jump (default 10 um)")
+    parser.add_argument("--min-slope", type=size, default=3.0, help="smallest slope of a z-jump (default 3)")
     parser.add_argument(
         "--spare-steep", action="store_true", help="leave jumps beside which the neurite runs as steeply anyway"
     )
     parser.add_argument("--node", type=int, action="append", metavar="ID", help="mend only this jump (may be repeated)")
     parser.add_argument(
-        "--zcorr", type=float, metavar="UM", help="flatten every step above this height instead, as TREES does"
+        "--zcorr", type=size, metavar="UM", help="flatten every step above this height instead, as TREES does"
     )
     parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="make the edits recorded in this JSON or SWC instead"

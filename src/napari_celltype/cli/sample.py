@@ -18,7 +18,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the command line."""
     from napari_celltype.samples.cells import CELL_KINDS
 
-    parser = commands.add_parser("sample", help="write simulated data to practise with")
+    parser = commands.add_parser(
+        "sample",
+        help="write simulated data to practise with",
+        description="Write a simulated recording or a simulated neuron to a new file.",
+    )
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     recording = what.add_parser("recording", help="a current-clamp recording, as NWB or ABF")
     recording.add_argument("path", type=_recording_path, metavar="OUT.nwb|OUT.abf", help="new file; its suffix decides")
