@@ -59,7 +59,7 @@ class FilePredictor:
         content = _READERS[kind](path)
         prediction = self._predict(content, kind)
         records = prediction.to_records()
-        items = [{"item": item} for item in prediction.items] if kind == "table" else [{}]
+        items = [{"item": item} for item in prediction.items] if kind == "table" or len(prediction) > 1 else [{}]
         return [
             {"path": str(path), "kind": kind, **item, **record} for item, record in zip(items, records, strict=True)
         ]

@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "linear": ".linear:LinearModel",
     "dann": ".dann:DannModel",
     "map": ".map:MapModel",
+    "triple-cnn": ".waveform_model:TripleCnnModel",
 }
 
 

@@ -74,7 +74,7 @@ class WindowFormat:
     @property
     def time_ms(self) -> FloatArray:
         """Time of each sample from the anchor on."""
-        return (np.arange(self.n_samples) - self.anchor_sample) * 1e3 / self.rate_hz
+        return (np.arange(self.n_samples, dtype=np.float64) - self.anchor_sample) * (1e3 / self.rate_hz)
 
 
 PEAK_FORMAT = WindowFormat()

@@ -59,6 +59,13 @@ RECIPES: dict[str, Recipe] = {
             ".map:run",
             ("ephys-map",),
         ),
+        Recipe(
+            "triple-cnn",
+            "CNNs and a kernel machine on the waveform, two and five classes",
+            ".waveform:run",
+            ("triple-cnn-2class", "triple-cnn-5class"),
+        ),
+        Recipe("triple-cnn-paper", "the papers' experiments with the triple-input CNN", ".waveform_paper:run"),
     )
 }
 

@@ -46,6 +46,9 @@ class CnnShape:
         constant part, some -70 mV, drowns the rest).
     widths, kernels, strides
         Of the six convolutions.
+    bank
+        Kernels of a bank beside the encoders: how large a share of the window each answers to, wherever it is. 0 for
+        none, as in the papers.
     hidden, dropout
         Size of the dense layer, and the share of its inputs dropped while training.
     """
@@ -61,6 +64,7 @@ class CnnShape:
     widths: tuple[int, ...] = (16, 16, 32, 32, 48, 48)
     kernels: tuple[int, ...] = (7, 3, 3, 3, 3, 3)
     strides: tuple[int, ...] = (2, 1, 2, 1, 2, 1)
+    bank: int = 0
     hidden: int = 64
     dropout: float = 0.0
 
@@ -73,7 +77,8 @@ class CnnShape:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> CnnShape:
         """As written in a model's description."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})
+        stated: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+        return cls(**stated)
 
     def to_settings(self) -> dict[str, Any]:
         """For a model's description."""
@@ -106,7 +111,8 @@ class TripleCnn(nn.Module):
         super().__init__()
         self.shape = shape
         self.encoders = nn.ModuleDict({stream: _encoder(shape, stream) for stream in shape.streams})
-        features = sum(shape.length_of(stream) * shape.widths[-1] for stream in shape.streams)
+        features = sum(shape.length_of(stream) * shape.widths[-1] for stream in shape.streams) + shape.bank
+        self.bank = _Bank(shape, generator) if shape.bank else None
         self.dense = StackedLinear(shape.members, features, shape.hidden, generator, (2 / features) ** 0.5)
         self.output = StackedLinear(shape.members, shape.hidden, shape.outputs, generator, shape.hidden**-0.5)
         self.register_buffer("centre", torch.tensor(-50.0))
@@ -144,7 +150,9 @@ class TripleCnn(nn.Module):
         found = []
         for stream, encoder in self.encoders.items():
             coded = encoder(self._input(stream, x))
-            found.append(coded.reshape(coded.shape[0], members, -1))
+            found.append(coded.unflatten(1, (members, -1)).flatten(2))
+        if self.bank is not None:
+            found.append(self.bank(self._input("time", x)))
         features = torch.cat(found, dim=-1).transpose(0, 1)
         hidden = torch.relu(self.dense(self._dropped(features, generator)))
         logits: Tensor = self.output(self._dropped(hidden, generator))
@@ -178,6 +186,45 @@ class TripleCnn(nn.Module):
             return x
         keep = 1 - self.shape.dropout
         return x * (torch.rand(x.shape, generator=generator).to(x.device) < keep) / keep
+
+
+_DILATIONS = (1, 2, 4, 8)
+_BANK_KERNEL = 9
+_STEEPNESS = 3.0
+
+
+class _Bank(nn.Module):
+    """Kernels of several reaches; of each, the share of the window in which its answer exceeds a threshold.
+
+    After Dempster, Petitjean and Webb (ROCKET, 2020), whose kernels stay as drawn; these go on learning.
+    """
+
+    def __init__(self, shape: CnnShape, generator: torch.Generator) -> None:
+        super().__init__()
+        members, each = shape.members, shape.bank // len(_DILATIONS)
+        if each * len(_DILATIONS) != shape.bank:
+            raise ValueError(f"a bank of {shape.bank} kernels is no multiple of {len(_DILATIONS)}")
+        self.members = members
+        channels = (1 + shape.slopes) * members
+        self.kernels = nn.ModuleList(
+            nn.Conv1d(channels, each * members, _BANK_KERNEL, dilation=reach, groups=members, bias=False)
+            for reach in _DILATIONS
+        )
+        self.thresholds = nn.ModuleList(nn.BatchNorm1d(each * members) for _ in _DILATIONS)
+        self.scale = nn.BatchNorm1d(shape.bank * members)
+        _initialise(self.kernels, generator)
+        for norm in self.thresholds.parameters():
+            if norm.eq(0).all():  # the shifts; the scales begin at one
+                nn.init.uniform_(norm, -1.5, 1.5, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(items, members, kernels)."""
+        shares = [
+            torch.sigmoid(_STEEPNESS * norm(kernel(x))).mean(dim=-1).reshape(len(x), self.members, -1)
+            for kernel, norm in zip(self.kernels, self.thresholds, strict=True)
+        ]
+        found: Tensor = self.scale(torch.cat(shares, dim=-1).flatten(1))
+        return found.reshape(len(x), self.members, -1)
 
 
 def _encoder(shape: CnnShape, stream: str) -> nn.Sequential:
