@@ -27,7 +27,6 @@ from .dock import Dock
 from .neuron_layers import SEGMENTS, ZYX
 from .notices import report_error
 from .plots.theme import PlotTheme
-from .problem_banner import ProblemBanner
 from .repair_defects_tab import DefectsTab
 from .repair_files import FilesBar
 from .repair_flight import Flight
@@ -35,7 +34,7 @@ from .repair_jumps_tab import JumpsTab
 from .repair_keys import CanvasKeys, bind_in_dock, help_text
 from .repair_layers import RepairOverlay
 from .repair_nodes_tab import NodesTab
-from .repair_panels import NumbersPanel, QuestionBar
+from .repair_panels import MessageBar, NumbersPanel, QuestionBar
 from .repair_side_view import SideView, better_axis, reach_of
 from .session import PLUGIN, layer_name
 
@@ -57,7 +56,7 @@ class RepairDock(Dock):
 
     title = "Repair reconstruction"
     first_area = "right"
-    first_size = 225
+    first_size = 235
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -69,6 +68,11 @@ class RepairDock(Dock):
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
         self._slow.timeout.connect(self._show_slow_things)
+        # the session adds a neuron's layers one by one and then arranges them: what needs them waits for that
+        self._arrival = QTimer(self)
+        self._arrival.setSingleShot(True)
+        self._arrival.setInterval(10)
+        self._arrival.timeout.connect(self._settle_in)
         self._build()
         bind_in_dock(self)
         self._connect()
@@ -82,7 +86,7 @@ class RepairDock(Dock):
         self.chooser = QComboBox()
         self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.chooser.setMinimumContentsLength(10)
-        self.banner = ProblemBanner()
+        self.banner = MessageBar()
         self.question = QuestionBar()
         self.jumps = JumpsTab(self)
         self.nodes = NodesTab(self)
@@ -98,8 +102,9 @@ class RepairDock(Dock):
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self.tabs)
         splitter.addWidget(self.side_view)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([300, 220])
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(3)
@@ -141,6 +146,7 @@ class RepairDock(Dock):
     def tear_down(self) -> None:
         """Stop jobs, take the repair layers and keys away, let go of the document. Decisions stay with the neuron."""
         self._slow.stop()
+        self._arrival.stop()
         self.flight.stop()
         self.files.tear_down()
         self._let_go()
@@ -178,6 +184,7 @@ class RepairDock(Dock):
 
     def _let_go(self) -> None:
         """Leave the neuron shown so far."""
+        self._arrival.stop()
         self._canvas_keys.release()
         self.nodes.follow(None)
         if self.overlay is not None:
@@ -193,27 +200,34 @@ class RepairDock(Dock):
         self._let_go()
         self._list_neurons()
         self.question.dismiss()
-        self.banner.show_problems([] if item is not None else [EMPTY])
+        self.say("" if item is not None else EMPTY, good=True)
         self.side_view.show_preview(None)
         self.numbers.setVisible(item is not None)
         self.tabs.setEnabled(item is not None)
         if item is not None and isinstance(item.value, Neuron):
-            self._begin(item.id, layer_name(item.name))
+            self._begin(item.id)
         self._refresh()
 
-    def _begin(self, item_id: str, name: str) -> None:
+    def _settle_in(self) -> None:
+        """Once the layers of the current neuron are there: draw over them and listen to them."""
+        item = self.document.current_neuron
+        if item is None or self.repair is None or self.repair.item_id != item.id:
+            return
+        self.overlay = RepairOverlay(self.session, item.id, layer_name(item.name), dark=self.theme.dark)
+        self._draw_jumps()
+        self._draw_preview()
+        self.nodes.follow(self.session.nodes_layer(item.id))
+        self._hold_keys()
+
+    def _begin(self, item_id: str) -> None:
         repair = repair_of(self.document, item_id)
         self.repair = repair
-        self.overlay = RepairOverlay(self.session.viewer, item_id, name, dark=self.theme.dark)
         repair.with_subtree = self.nodes.with_subtree.isChecked()
         repair.changed.connect(self._on_repair_changed)
         repair.thresholds_changed.connect(self._on_thresholds_changed)
+        self._arrival.start()
         self._offer_earlier_work(repair)
-        self._refresh()
-        self.nodes.follow(self.session.nodes_layer(item_id))
-        self._hold_keys()
-        problems = [earlier_record(repair.source), repair.journal.problem]
-        self.banner.show_problems([text for text in problems if text])
+        self.say(earlier_record(repair.source), good=True)
 
     def _offer_earlier_work(self, repair: RepairSession) -> None:
         earlier = repair.earlier
@@ -287,7 +301,7 @@ class RepairDock(Dock):
             self.question.dismiss()
         self._refresh()
         self._draw_preview()
-        if self.repair is not None and self.repair.journal.problem and not self.banner.problems:
+        if self.repair is not None and self.repair.journal.problem and not self.banner.message:
             self.say(self.repair.journal.problem)
 
     def _on_thresholds_changed(self) -> None:
@@ -341,15 +355,12 @@ class RepairDock(Dock):
         except CelltypeError as error:
             self.say(str(error))
             return False
-        if not self.banner.isHidden():
-            self.banner.show_problems([])
+        self.say("")
         return True
 
     def say(self, sentence: str, *, good: bool = False) -> None:
         """Say something in the dock."""
-        self.banner.show_problems([sentence])
-        if good:
-            self.banner.label.setText(sentence)
+        self.banner.say(sentence, good=good)
 
     def ask(self, text: str, answers: Sequence[tuple[str, Callable[[], None]]]) -> None:
         """Ask something in the dock."""
@@ -408,6 +419,10 @@ class RepairDock(Dock):
     def next_jump(self) -> None:
         """Go to the next jump."""
         self.jumps.step(1)
+
+    def next_file(self) -> None:
+        """Go on to the next file of the folder."""
+        self.files.next_file()
 
     def previous_jump(self) -> None:
         """Go to the previous jump."""

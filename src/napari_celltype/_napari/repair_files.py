@@ -31,9 +31,11 @@ class FilesBar(QWidget):
         self._desk = desk
         self.folder: RepairFolder | None = None
         self._counting = LatestJob(self._on_file_counted, on_failed=desk.say)
-        self.save_button = self._button("Save", "Save as a new file beside the original (Ctrl+Shift+S)", self.save)
+        self.save_button = self._button("Save", "Save as a new file beside the original (Shift+S)", self.save)
         self.save_as_button = self._button("Save as…", "Choose the name of the new file", self.save_as)
-        self.next_button = self._button("Next file", "Close this neuron, open the next of its folder", self.next_file)
+        self.next_button = self._button(
+            "Next file", "Close this neuron, open the next of its folder (Shift+N)", self.next_file
+        )
         self.folder_button = self._button("Folder…", "Go through the reconstructions of a folder", self.choose_folder)
         self.only_jumps = QCheckBox("with jumps")
         self.only_jumps.setChecked(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, QTimer, Signal
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QTableView,
@@ -65,6 +66,7 @@ class JumpsTab(QWidget):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.setMinimumHeight(90)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setResizeContentsPrecision(30)
@@ -116,7 +118,16 @@ class JumpsTab(QWidget):
             self.mode_buttons[mode] = button
             bar.addWidget(button)
         self._modes.idClicked.connect(self._on_mode_clicked)
-        self.all_button = self._button("Accept all", "Accept every open jump in the list", self.accept_all)
+        self.all_button = QPushButton("All open")
+        self.all_button.setToolTip("Decide about every open jump in the list at once")
+        menu = QMenu(self.all_button)
+        for text, slot in (
+            ("Accept all open jumps", self.accept_all),
+            ("Refuse all open jumps", self.refuse_all),
+            ("Refuse those marked ⚠ (steep beside the step too)", self.refuse_steep),
+        ):
+            menu.addAction(text, slot)
+        self.all_button.setMenu(menu)
         bar.addWidget(self.all_button)
         return bar
 
@@ -187,7 +198,6 @@ class JumpsTab(QWidget):
             button.setEnabled(usable)
             button.setChecked(row is not None and row.mode == mode)
         self.all_button.setEnabled(n_open > 0)
-        self.all_button.setText(f"Accept all {n_open}" if n_open else "Accept all")
 
     def select(self, key: JumpKey | None) -> None:
         """Make a jump the current one."""
@@ -250,6 +260,14 @@ class JumpsTab(QWidget):
     def accept_all(self) -> None:
         """Accept every open jump listed."""
         self._decide([row for row in self.model.rows if row.is_open], "accepted")
+
+    def refuse_all(self) -> None:
+        """Refuse every open jump listed."""
+        self._decide([row for row in self.model.rows if row.is_open], "refused")
+
+    def refuse_steep(self) -> None:
+        """Refuse the open jumps beside which the neurite is steep anyway."""
+        self._decide([row for row in self.model.rows if row.is_open and row.jump.steep_beside], "refused")
 
     def set_mode(self, mode: str) -> None:
         """Choose how the selected jumps are mended."""

@@ -27,9 +27,10 @@ KEYS: tuple[tuple[str, str, str, str], ...] = (
     ("F", "F", "fly to it again", "fly_again"),
     ("Ctrl+Z", "Control-Z", "undo", "undo"),
     ("Ctrl+Shift+Z", "Control-Shift-Z", "redo", "redo"),
-    ("Ctrl+Shift+S", "Control-Shift-S", "save repaired", "save"),
+    ("Shift+S", "Shift-S", "save", "save"),
+    ("Shift+N", "Shift-N", "next file", "next_file"),
 )
-_ALWAYS = {"undo", "redo", "save"}
+_ALWAYS = {"undo", "redo", "save", "next_file"}
 
 
 def help_text() -> str:

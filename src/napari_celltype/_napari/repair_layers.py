@@ -15,7 +15,7 @@ from napari_celltype.workbench.repair_jumps import JumpRow
 from napari_celltype.workbench.repair_session import Preview
 
 from .camera import camera_of
-from .neuron_layers import KEY, ZYX, landmark_size
+from .neuron_layers import KEY, LANDMARKS, ZYX, landmark_size
 from .plots.palette import rgba
 from .repair_colours import BEFORE_COLOUR, STATE_COLOURS, after_colour
 
@@ -23,7 +23,7 @@ __all__ = ["AFTER", "BEFORE", "JUMPS", "RepairOverlay", "moved_lines"]
 
 JUMPS, BEFORE, AFTER = "jumps", "before", "after"
 _SPACE = {"scale": (1.0, 1.0, 1.0), "units": ("um", "um", "um"), "axis_labels": ("z", "y", "x")}
-_WIDTH_PX = {BEFORE: 2.2, AFTER: 3.0}
+_WIDTH_PX = {BEFORE: 2.2, AFTER: 3.4}
 
 
 class RepairOverlay:
@@ -31,17 +31,22 @@ class RepairOverlay:
 
     Parameters
     ----------
-    viewer
-        Where they are shown.
+    session
+        The viewer's session.
     item_id, name
         The neuron they belong to, and its layers' name.
     dark
         Whether the canvas is black.
     """
 
-    def __init__(self, viewer: Any, item_id: str, name: str, *, dark: bool = True) -> None:
+    def __init__(self, session: Any, item_id: str, name: str, *, dark: bool = True) -> None:
         self._dark = dark
-        self._viewer = viewer
+        self._viewer = viewer = session.viewer
+        self._landmarks = next((layer for layer in session.layers_of(item_id) if _role(layer) == LANDMARKS), None)
+        self._limits = (4, 10000) if self._landmarks is None else self._landmarks.canvas_size_limits
+        if self._landmarks is not None:
+            # seen from near, forks as large as in the overview would hide what is to be judged
+            self._landmarks.canvas_size_limits = (self._limits[0], 10)
         self._item_id = item_id
         self._name = name
         self._layers: dict[str, Layer] = {}
@@ -67,7 +72,7 @@ class RepairOverlay:
         sizes = landmark_size(neuron) * np.where(chosen, 5.0, 3.2)
         layer = self.layer(JUMPS)
         if not isinstance(layer, Points):
-            layer = self._add(JUMPS, Points, np.empty((0, 3)), canvas_size_limits=(14, 60), border_width=0.12)
+            layer = self._add(JUMPS, Points, np.empty((0, 3)), canvas_size_limits=(12, 36), border_width=0.12)
         with layer.events.data.blocker():
             if len(layer.data) == len(places):
                 layer.data[:] = places
@@ -139,9 +144,15 @@ class RepairOverlay:
     def close(self) -> None:
         """Take all layers away."""
         camera_of(self._viewer).events.zoom.disconnect(self._on_camera_zoom)
+        if self._landmarks is not None:
+            self._landmarks.canvas_size_limits = self._limits
         for layer in self.layers:
             self._viewer.layers.remove(layer)
         self._layers.clear()
+
+
+def _role(layer: Layer) -> str:
+    return str(layer.metadata.get(KEY, {}).get("role", ""))
 
 
 def moved_lines(neuron: Neuron, rows: IntArray) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from napari_celltype.workbench.repair_neuron import Numbers
 
 from .plots.theme import PlotTheme
 
-__all__ = ["NumbersPanel", "QuestionBar", "ThresholdPanel"]
+__all__ = ["MessageBar", "NumbersPanel", "QuestionBar", "ThresholdPanel"]
 
 
 class ThresholdPanel(QWidget):
@@ -112,6 +112,42 @@ class NumbersPanel(QLabel):
 
 def _change(before: str, after: str) -> str:
     return before if before == after else f"{before} → <b>{after}</b>"
+
+
+class MessageBar(QLabel):
+    """A sentence that is shown whole; hidden while there is nothing to say."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._good = False
+        self._theme: PlotTheme | None = None
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.hide()
+
+    @property
+    def message(self) -> str:
+        """What is said; empty if nothing."""
+        return "" if self.isHidden() else self.text()
+
+    def say(self, text: str, *, good: bool = False) -> None:
+        """Say this, or nothing if it is empty; ``good`` news are not in the colour of warnings."""
+        self._good = good
+        self.setText(text)
+        self.setVisible(bool(text))
+        self._paint()
+
+    def apply_theme(self, theme: PlotTheme) -> None:
+        """Take on the theme's colours."""
+        self._theme = theme
+        self._paint()
+
+    def _paint(self) -> None:
+        if self._theme is not None:
+            colour = self._theme.text if self._good else self._theme.warning
+            self.setStyleSheet(f"color: {colour}; border: 1px solid {colour}; border-radius: 3px; padding: 3px;")
 
 
 class QuestionBar(QFrame):

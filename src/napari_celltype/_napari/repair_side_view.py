@@ -48,7 +48,7 @@ class SideView(QWidget):
         super().__init__(parent)
         self._preview: Preview | None = None
         self.plot_widget = pg.PlotWidget(enableMenu=False)
-        self.plot_widget.setMinimumHeight(110)
+        self.plot_widget.setMinimumHeight(150)
         plot = self.plot_widget.getPlotItem()
         plot.hideButtons()
         plot.setAspectLocked(True)
@@ -61,6 +61,10 @@ class SideView(QWidget):
         self.choice.currentIndexChanged.connect(self._on_choice_changed)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.hint = QLabel("Select a jump to see it from the side, before and after.")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint.setWordWrap(True)
+        self.hint.setMinimumHeight(150)
         bar = QHBoxLayout()
         bar.addWidget(self.choice)
         bar.addStretch(1)
@@ -70,6 +74,8 @@ class SideView(QWidget):
         column.setSpacing(2)
         column.addLayout(bar)
         column.addWidget(self.plot_widget, 1)
+        column.addWidget(self.hint, 1)
+        self.plot_widget.hide()
         # (lines of the rest, before, after), made once
         self._curves = [pg.PlotCurveItem(connect="pairs") for _ in range(3)]
         self._mark = pg.ScatterPlotItem(symbol="o", size=9, brush=None)
@@ -110,6 +116,8 @@ class SideView(QWidget):
 
     def _draw(self) -> None:
         preview = self._preview
+        self.hint.setVisible(preview is None)
+        self.plot_widget.setVisible(preview is not None)
         if preview is None:
             for item in (*self._curves, self._mark):
                 item.setData([], [])

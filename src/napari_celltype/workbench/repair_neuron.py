@@ -87,10 +87,17 @@ def recheck(source: Neuron, neuron: Neuron) -> list[Defect]:
     # a defect that is still there keeps the line the file has it on
     for defect in source.defects:
         key = defect.code, defect.node_ids
-        if key in now or defect.code not in of_nodes:
+        if key in now or (defect.code not in of_nodes and _still_holds(defect, neuron)):
             now[key] = defect
     rank = {"error": 0, "warning": 1, "note": 2}
     return sorted(now.values(), key=lambda defect: rank[defect.severity])
+
+
+def _still_holds(defect: Defect, neuron: Neuron) -> bool:
+    """Whether what the file's text says of a root still concerns a root; other remarks on the text stay true."""
+    if defect.code not in {"missing-parent", "root-sign"}:
+        return True
+    return bool(np.isin(neuron.ids[neuron.roots], defect.node_ids).any())
 
 
 @dataclass(frozen=True)
