@@ -49,19 +49,14 @@ PER_SPIKE = {
     "width": "width_s",
     "clipped": "clipped",
 }
-CELL = (
-    "vrest",
-    "ri",
-    "sag",
-    "vm_for_sag",
-    "tau",
-    "rheobase_pa",
-    "f_i_curve_slope",
-    "latency",
-    "adaptation",
-    "avg_isi_s",
+STORED = (
+    *(name for name in PER_SPIKE if name.endswith(("_v", "_i")) and "stroke" not in name),
+    "threshold_index",
+    "upstroke",
+    "downstroke",
+    "upstroke_downstroke_ratio",
+    "width",
 )
-FAMILIES = ("long_square", "short_square", "ramp")
 FIRST_SPIKE = ("threshold_v", "peak_v", "trough_v", "fast_trough_v", "upstroke_downstroke_ratio", "threshold_i")
 
 
@@ -76,7 +71,8 @@ class Tally:
     same_peaks: int = 0
     worst: float = 0.0
     ties: int = 0
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[tuple[int, int, int, str]] = field(default_factory=list)
+    """Sweep, ipfx's spikes, ours, and why they differ."""
 
 
 def recordings() -> Iterator[tuple[str, Recording]]:
@@ -317,7 +313,7 @@ def compare_recording(
         tally.sweeps += 1
         label = f"{sweep.electrode}#{sweep.number}"
         if isinstance(theirs, str):
-            tally.remarks.append(f"ipfx stops in sweep {sweep.number} ({theirs}); {len(ours)} spikes here")
+            tally.remarks.append((sweep.number, 0, len(ours), f"ipfx stops ({theirs})"))
             continue
         tally.ours += len(ours)
         tally.theirs += len(theirs)
@@ -351,26 +347,26 @@ def explain(
         ("artefacts, and noise of a few mV", SpikeRules(reject_artefacts=False, min_height_noise=0.0)),
     ):
         if set(find_spikes(voltage, rate_hz, current, rules=rules)["peak_index"]) == target:
-            tally.remarks.append(f"sweep {number}: {len(theirs)} against {len(ours)}, {text}")
+            tally.remarks.append((number, len(theirs), len(ours), text))
             return
-    tally.remarks.append(
-        f"sweep {number}: {len(theirs)} against {len(ours)}, noise of a few mV (rises of exactly the limit)"
-    )
+    tally.remarks.append((number, len(theirs), len(ours), "noise of a few mV"))
 
 
 def reference_of(theirs: pd.DataFrame) -> dict[str, object]:
-    """What the everyday tests compare with: every peak, and all values of the first and the last spike."""
+    """What the everyday tests compare with: every peak, and the values of the first and the last spike."""
     if not len(theirs):
         return {"peaks": []}
-    keys = [name for name in PER_SPIKE if name in theirs]
+    keys = [name for name in STORED if name in theirs]
     rows = {0: theirs.iloc[0], len(theirs) - 1: theirs.iloc[-1]}
-    spikes = {str(k): {name: number(row[name]) for name in keys} for k, row in rows.items()}
+    spikes = {
+        str(k): {name: value for name in keys if (value := number(row[name])) is not None} for k, row in rows.items()
+    }
     return {"peaks": [int(k) for k in theirs["peak_index"]], "spikes": spikes}
 
 
 def number(value: object) -> float | None:
     value = float(value)  # type: ignore[arg-type]
-    return None if np.isnan(value) else float(f"{value:.12g}")
+    return None if np.isnan(value) else float(f"{value:.9g}")
 
 
 def compare_cell(recording: Recording) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -405,8 +401,15 @@ def table_of_recordings(tallies: list[Tally]) -> list[str]:
     return [*lines, "", "Differences, sweep by sweep (ipfx's count against ours):", "", *remarks]
 
 
-def summary(remarks: list[str]) -> str:
-    return "; ".join(remarks) + "."
+def summary(remarks: list[tuple[int, int, int, str]]) -> str:
+    """One clause a cause: which sweeps, and the spikes in them."""
+    clauses = []
+    for cause in dict.fromkeys(remark[3] for remark in remarks):
+        same = [remark for remark in remarks if remark[3] == cause]
+        sweeps = ", ".join(str(remark[0]) for remark in same)
+        theirs, ours = sum(remark[1] for remark in same), sum(remark[2] for remark in same)
+        clauses.append(f"sweep{'s' if len(same) > 1 else ''} {sweeps}: {theirs} against {ours}, {cause}")
+    return "; ".join(clauses)
 
 
 def table_of_spike_features(worst: dict[str, float]) -> list[str]:

@@ -75,7 +75,7 @@ def describe_command(current_pa: FloatArray, rate_hz: float) -> CommandShape:
         return CommandShape("flat", None, None, 0.0, baseline, (), test_s)
     onset, offset = pulses[0].start_s, pulses[-1].stop_s
     part = current[round(onset * rate_hz) : round(offset * rate_hz)] - baseline
-    form = _form(pulses, part, tolerance)
+    form = _form(pulses, part, tolerance, rate_hz)
     return CommandShape(form, onset, offset, _amplitude(pulses, part), baseline, tuple(pulses), test_s)
 
 
@@ -171,14 +171,14 @@ def _amplitude(pulses: list[Pulse], part: FloatArray) -> float:
     return high if abs(high) >= abs(low) else low
 
 
-def _form(pulses: list[Pulse], part: FloatArray, tolerance: float) -> Form:
+def _form(pulses: list[Pulse], part: FloatArray, tolerance: float, rate_hz: float) -> Form:
     if all(pulse.is_flat for pulse in pulses):
         if len(pulses) == 1:
             return "square"
         return "squares" if all(_alike(pulses[0], other) for other in pulses[1:]) else "steps"
-    if len(pulses) == 1 and _is_line(part):
+    if _is_line(part):
         return "ramp"
-    turns = _turning_points(part)
+    turns = _turning_points(part, tolerance, rate_hz)
     if turns.size < 8:
         return "other"
     return "sweep" if _quickens(turns) else "noise"
@@ -196,10 +196,20 @@ def _is_line(values: FloatArray) -> bool:
     return bool(abs(slope) > 0 and rest.var() < 0.01 * picked.var())
 
 
-def _turning_points(values: FloatArray) -> NDArray[np.intp]:
-    step = np.diff(values[:: max(1, values.size // 50_000)])
-    moves = np.flatnonzero(np.abs(step) > 1e-9)
-    return moves[np.flatnonzero(np.sign(step[moves][1:]) != np.sign(step[moves][:-1]))]
+def _turning_points(values: FloatArray, tolerance: float, rate_hz: float) -> NDArray[np.intp]:
+    """Where the course, in steps of 1 ms, turns by more than the tolerance."""
+    block = max(1, round(0.001 * rate_hz))
+    n = values.size // block
+    course = values[: n * block].reshape(n, block).mean(axis=1).tolist()
+    turns: list[int] = []
+    extreme, at, rising = (course[0] if course else 0.0), 0, True
+    for k, value in enumerate(course):
+        if (value > extreme) if rising else (value < extreme):
+            extreme, at = value, k
+        elif abs(value - extreme) > tolerance:
+            turns.append(at)
+            extreme, at, rising = value, k, not rising
+    return np.array(turns, dtype=np.intp)
 
 
 def _quickens(turns: NDArray[np.intp]) -> bool:

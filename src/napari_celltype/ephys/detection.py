@@ -20,6 +20,8 @@ from .filters import Slope
 __all__ = ["Events", "SpikeRules", "detect"]
 
 IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+_ARTEFACT_LOOK_S = 0.0005
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class SpikeRules:
     threshold_fraction: float = 0.05
     min_peak_mv: float = -30.0
     min_height_mv: float = 2.0
-    min_height_noise: float = 6.0
+    min_height_noise: float = 10.0
     max_rise_s: float = 0.005
     return_tolerance_mv: float = 1.0
     reject_artefacts: bool = True
@@ -73,7 +75,7 @@ class Events:
         nothing: IntArray = np.empty(0, dtype=np.intp)
         return cls(nothing, nothing, nothing, n_artefacts)
 
-    def keep(self, chosen: NDArray[np.bool_]) -> Events:
+    def keep(self, chosen: BoolArray) -> Events:
         """Only the chosen ones."""
         return replace(self, threshold=self.threshold[chosen], peak=self.peak[chosen], upstroke=self.upstroke[chosen])
 
@@ -101,38 +103,43 @@ class Trace:
 
 def detect(trace: Trace, rules: SpikeRules) -> Events:
     """Find the spikes of a trace between its start and stop sample."""
-    begins = _candidates(trace, rules)
-    if not begins.size:
-        return Events.none()
-    begins, peaks = _pair_with_peaks(trace, begins, rules)
-    begins, peaks, n_artefacts = _without_artefacts(trace, begins, peaks, rules)
+    begins, jumps = _candidates(trace, rules)
+    n_artefacts = int(jumps.sum())
+    begins, peaks = _pair_with_peaks(trace, begins, jumps, rules)
     if not begins.size:
         return Events.none(n_artefacts)
     upstrokes = _steepest(trace, begins, peaks)
     thresholds = _thresholds(trace, upstrokes, rules)
-    events = Events(thresholds, peaks, upstrokes, n_artefacts)
-    events = _merge_overlaps(events)
+    events = _merge_overlaps(Events(thresholds, peaks, upstrokes, n_artefacts))
     events = _limit_rise(trace, events, rules)
     return replace(events, upstroke=_steepest(trace, events.threshold, events.peak))
 
 
-def _candidates(trace: Trace, rules: SpikeRules) -> IntArray:
-    """Starts of steep rises, one for each time the trace turned down in between."""
+def _candidates(trace: Trace, rules: SpikeRules) -> tuple[IntArray, BoolArray]:
+    """Starts of steep rises, one for each time the trace turned down in between, and which of them are artefacts."""
     begins = trace.slope.rising_through(rules.min_slope_mv_ms, trace.start, trace.stop)
     # around a spike all that follows looks from a little before its start to the end of its fall
     trace.slope.prepare(np.maximum(begins - trace.samples(0.0005), 0), trace.samples(0.0035))
-    if begins.size <= 1:
-        return begins
-    turned = [trace.slope.falls(a, b) for a, b in pairwise(begins)]
-    return begins[np.r_[True, turned]]
+    if not begins.size:
+        return begins, np.empty(0, dtype=bool)
+    turned = np.array([True, *(trace.slope.falls(a, b) for a, b in pairwise(begins.tolist()))])
+    jumps = np.array([rules.reject_artefacts and _is_artefact(trace, begin, rules) for begin in begins.tolist()])
+    # what rises out of an artefact without turning down first is a candidate of its own
+    turned[1:] |= jumps[:-1]
+    return begins[turned | jumps], jumps[turned | jumps]
 
 
-def _pair_with_peaks(trace: Trace, begins: IntArray, rules: SpikeRules) -> tuple[IntArray, IntArray]:
+def _pair_with_peaks(trace: Trace, begins: IntArray, jumps: BoolArray, rules: SpikeRules) -> tuple[IntArray, IntArray]:
+    """The peak of each candidate, up to the next one; candidates the trace does not turn down between become one."""
+    if not begins.size:
+        return begins, begins
     v = trace.voltage
     ends = np.append(begins[1:], trace.stop)
     peaks = np.array([a + v[a:b].argmax() for a, b in zip(begins, ends, strict=True)], dtype=np.intp)
     turned = np.array([trace.slope.falls(a, b) for a, b in zip(peaks[:-1], begins[1:], strict=True)], dtype=bool)
-    peaks, begins = peaks[np.r_[turned, True]], begins[np.r_[True, turned]]
+    turned |= jumps[1:] | jumps[:-1]
+    own = ~jumps
+    peaks, begins = peaks[np.append(turned, True) & own], begins[np.insert(turned, 0, True) & own]
     height = max(rules.min_height_mv, rules.min_height_noise * _noise_mv(v))
     good = (v[peaks] >= rules.min_peak_mv) & (v[peaks] - v[begins] >= height)
     return begins[good], peaks[good]
@@ -145,26 +152,21 @@ def _noise_mv(voltage: FloatArray) -> float:
     return float(np.median(steps)) / (0.6745 * np.sqrt(2.0)) if steps.size else 0.0
 
 
-def _without_artefacts(
-    trace: Trace, begins: IntArray, peaks: IntArray, rules: SpikeRules
-) -> tuple[IntArray, IntArray, int]:
-    if not rules.reject_artefacts or not begins.size:
-        return begins, peaks, 0
-    jumped = np.array([_is_artefact(trace, int(a), int(b)) for a, b in zip(begins, peaks, strict=True)])
-    return begins[~jumped], peaks[~jumped], int(jumped.sum())
+def _is_artefact(trace: Trace, begin: int, rules: SpikeRules) -> bool:
+    """Whether the trace jumps here: no membrane charges four fifths of a spike's height in 0.05 ms.
 
-
-def _is_artefact(trace: Trace, begin: int, peak: int) -> bool:
-    """Whether four fifths of the rise happen at once: no membrane charges a spike's height in 0.05 ms."""
-    needed = 0.8 * (trace.voltage[peak] - trace.voltage[begin])
-    first = max(begin - trace.samples(0.1e-3), 0)
-    rise = trace.voltage[first : peak + 1]
-    if _largest_gain(rise, trace.samples(0.1e-3)) < needed:
+    At a step of the command 0.1 ms is sudden enough.
+    """
+    rise = trace.voltage[begin : begin + trace.samples(_ARTEFACT_LOOK_S) + 1]
+    height = float(rise.max() - rise[0])
+    if _largest_gain(rise, trace.samples(0.1e-3)) < 0.8 * height or height < rules.min_height_mv:
         return False
-    if _command_steps(trace, first, peak):
-        return True
+    sudden = trace.rate_hz >= 40_000.0 and _largest_gain(rise, trace.samples(0.05e-3)) >= 0.8 * height
     # at low rates one sample lasts as long as the steepest part of a real spike
-    return trace.rate_hz >= 40_000.0 and _largest_gain(rise, trace.samples(0.05e-3)) >= needed
+    if not sudden and not _command_steps(trace, begin - trace.samples(0.1e-3), begin + trace.samples(0.2e-3)):
+        return False
+    # a jump that runs on into a spike is that spike's beginning
+    return trace.slope.first_at_most(begin + 1, begin + rise.size, rules.min_slope_mv_ms) >= 0
 
 
 def _largest_gain(rise: FloatArray, width: int) -> float:
@@ -176,7 +178,7 @@ def _command_steps(trace: Trace, first: int, last: int) -> bool:
     """Whether the command changes abruptly (20 pA or more within 0.05 ms, far more than it usually does)."""
     if trace.current is None:
         return False
-    part = trace.current[max(first - trace.samples(0.1e-3), 0) : last + 1]
+    part = trace.current[max(first, 0) : last + 1]
     part = part[np.isfinite(part)]
     width = trace.samples(0.05e-3)
     if part.size <= width:
@@ -221,15 +223,30 @@ def _limit_rise(trace: Trace, events: Events, rules: SpikeRules) -> Events:
     threshold, peak = events.threshold.copy(), events.peak.copy()
     kept = np.ones(events.size, dtype=bool)
     reach = trace.samples(rules.max_rise_s)
-    for i in slow:
-        earliest = max(int(peak[i]) - reach, 0)
-        index = trace.slope.last_at_most(earliest + 1, int(events.upstroke[i]) + 1, level)
+    for i in slow.tolist():
+        following = int(threshold[i + 1]) if i + 1 < threshold.size else trace.voltage.size
+        index = _later_threshold(trace, int(peak[i]), int(events.upstroke[i]), level, rules)
         if index >= 0:
             threshold[i] = index
             continue
         begin = int(threshold[i])
         nearer = begin + int(trace.voltage[begin : begin + 2 * reach].argmax())
-        following = threshold[i + 1] if i + 1 < threshold.size else trace.voltage.size
         kept[i] = begin < nearer < min(begin + reach, following)
         peak[i] = nearer
     return replace(events, threshold=threshold, peak=peak).keep(kept)
+
+
+def _later_threshold(trace: Trace, peak: int, upstroke: int, level: float, rules: SpikeRules) -> int:
+    """Threshold within the longest rise before a peak, or -1.
+
+    It is looked for from the steepest point; where that lies further back, at a step of the command the spike was
+    taken together with, from the steepest point of the rise itself.
+    """
+    earliest = max(peak - trace.samples(rules.max_rise_s), 0)
+    if upstroke <= earliest:
+        if not _command_steps(trace, upstroke - trace.samples(0.5e-3), upstroke + trace.samples(0.2e-3)):
+            return -1
+        upstroke = trace.slope.argmax(earliest, peak)
+        if upstroke < 0 or trace.slope.at(np.array([upstroke]))[0] < rules.min_slope_mv_ms:
+            return -1
+    return trace.slope.last_at_most(earliest + 1, upstroke + 1, level)

@@ -35,6 +35,7 @@ class _Design:
     numerator: FloatArray
     denominator: FloatArray
     settled: FloatArray
+    slowest_pole: float
     reach: int
     slope_gain: float
     slope_tail: float
@@ -44,13 +45,16 @@ class _Design:
 def _design(rate_hz: float, cutoff_hz: float) -> _Design:
     numerator, denominator = signal.bessel(_ORDER, cutoff_hz / (rate_hz / 2.0), "low")
     settled = signal.lfilter_zi(numerator, denominator)
-    reach = int(np.ceil(3.0 / cutoff_hz * rate_hz))
+    slowest = float(np.abs(np.roots(denominator)).max())
+    reach = max(int(np.ceil(3.0 / cutoff_hz * rate_hz)), int(np.ceil(np.log(1e-6) / np.log(slowest))))
     impulse = np.zeros(20 * reach + 1)
     impulse[10 * reach] = 1.0
     kernel = np.abs(np.diff(_both_ways(impulse, numerator, denominator, settled)))
     near = kernel[9 * reach : 11 * reach].sum()
     per_ms = rate_hz / 1e3 / 2.0
-    return _Design(numerator, denominator, settled, reach, kernel.sum() * per_ms, (kernel.sum() - near) * per_ms)
+    return _Design(
+        numerator, denominator, settled, slowest, reach, kernel.sum() * per_ms, (kernel.sum() - near) * per_ms
+    )
 
 
 def _both_ways(values: FloatArray, numerator: FloatArray, denominator: FloatArray, settled: FloatArray) -> FloatArray:
@@ -106,9 +110,9 @@ class Slope:
         Sampling rate.
     cutoff_hz
         Corner of the filter; where the rate does not allow it the unfiltered slope is used.
-    run_in, chunk
-        Samples filtered and thrown away on each side of a chunk, and kept in it, in periods of the cutoff. What a
-        cut leaves behind falls below 1e-9 of the signal after five periods and below 1e-13 after seven.
+    residue
+        So many samples are filtered and thrown away on each side of a chunk that of what the cut leaves behind no
+        more than this fraction is left.
     """
 
     def __init__(
@@ -117,8 +121,7 @@ class Slope:
         rate_hz: float,
         cutoff_hz: float,
         *,
-        run_in: float = 7.0,
-        chunk: float = 10.0,
+        residue: float = 1e-12,
     ) -> None:
         self._voltage = voltage_mv
         self._per_ms = rate_hz / 1e3
@@ -129,8 +132,8 @@ class Slope:
         if self._design is None:
             self._values = np.diff(voltage_mv) * self._per_ms
             return
-        self._run_in = int(np.ceil(run_in / cutoff_hz * rate_hz))
-        self._chunk = int(np.ceil(chunk / cutoff_hz * rate_hz))
+        self._run_in = int(np.ceil(np.log(residue) / np.log(self._design.slowest_pole)))
+        self._chunk = self._step
         # looked at far more often than changed, and a bytearray is the quickest to look at
         self._filtered = bytearray(-(-self.size // self._chunk))
         self._known = np.frombuffer(self._filtered, dtype=np.bool_)

@@ -125,7 +125,7 @@ def _may_rebound(trace: Trace, fast: int, end: int) -> bool:
 def _heavy_slope(trace: Trace, starts: NDArray[np.intp]) -> Slope | None:
     if not can_lowpass(trace.rate_hz, _HEAVY_LOWPASS_HZ):
         return None
-    heavy = Slope(trace.voltage, trace.rate_hz, _HEAVY_LOWPASS_HZ, run_in=5.0, chunk=10.0)
+    heavy = Slope(trace.voltage, trace.rate_hz, _HEAVY_LOWPASS_HZ, residue=1e-9)
     heavy.prepare(starts, trace.samples(_ADP_BEGINS_WITHIN_S))
     return heavy
 

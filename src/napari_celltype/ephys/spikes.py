@@ -17,6 +17,7 @@ from .signals import analysable_runs, trace_problem
 
 __all__ = ["SPIKE_COLUMNS", "SpikeRules", "find_spikes"]
 
+_SLOWEST_HZ = 5_000.0
 _POINTS = ("threshold", "peak", "trough", "fast_trough", "adp", "slow_trough", "upstroke", "downstroke")
 SPIKE_COLUMNS: tuple[str, ...] = (
     *(f"{point}_{what}" for point in _POINTS for what in ("index", "t_s", "v_mv", "i_pa")),
@@ -136,6 +137,8 @@ def _find_in(
 
 def _notes_on(runs: list[tuple[int, int]], size: int, rate_hz: float, found: list[_Found]) -> list[str]:
     notes = []
+    if rate_hz < _SLOWEST_HZ:
+        notes.append(f"sampled at {rate_hz / 1e3:g} kHz, too slowly to show what a spike looks like")
     missing = size - sum(stop - start for start, stop in runs)
     if missing:
         notes.append(f"{missing / rate_hz:.4g} s are blank (NaN or a zero tail) and were left out")

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+
 from napari_celltype.recording import FloatArray, Recording, Sweep
 
 from .command import CommandShape, Pulse, describe_command
@@ -157,19 +159,29 @@ def _from_note(sweep: Sweep) -> Stimulus | None:
     note = sweep.stimulus
     if note.onset_s is None or note.duration_s is None:
         return None
-    amplitude = None if note.amplitude_a is None else note.amplitude_a * 1e12
+    offset = note.onset_s + note.duration_s
+    amplitude = _measured_step(sweep, note.onset_s, offset) if note.amplitude_a is None else note.amplitude_a * 1e12
     kind, confidence, _ = _kind_of_square(note.duration_s)
     strength = "" if amplitude is None else f" of {amplitude:.4g} pA"
     reason = f"the file states a step{strength} for {note.duration_s * 1e3:.4g} ms"
     return Stimulus(
         kind,
         note.onset_s,
-        note.onset_s + note.duration_s,
+        offset,
         amplitude,
         confidence,
         reason,
         "command",
     )
+
+
+def _measured_step(sweep: Sweep, onset_s: float, offset_s: float) -> float | None:
+    """Size of a step in a measured current, from the medians before and during it."""
+    before, during = sweep.current_pa(onset_s - 0.05, onset_s), sweep.current_pa(onset_s, offset_s)
+    if before is None or during is None or not before.size or not during.size:
+        return None
+    size = float(np.median(during) - np.median(before))
+    return round(size, 2) if np.isfinite(size) else None
 
 
 def _without_command(sweep: Sweep) -> Stimulus:
