@@ -78,7 +78,7 @@ class Sweep:
     def __repr__(self) -> str:
         signals = [("voltage", self.read_voltage), ("current", self.read_current)]
         facts = [
-            f"{self.clamp} clamp",
+            _clamps([self.clamp]),
             f"{self.stored_duration_s:.4g} s at {self.rate_hz / 1e3:.4g} kHz",
             " and ".join(name for name, reader in signals if reader is not None) or "no signal",
             repr(self.stimulus.name or self.stimulus.description) if self.stimulus != StimulusNote() else "",
@@ -204,12 +204,11 @@ class Recording:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        clamps = " and ".join(dict.fromkeys(sweep.clamp for sweep in self.sweeps))
         facts = [
             self.format,
             f"{len(self.sweeps)} sweep{'' if len(self.sweeps) == 1 else 's'}",
             f"{len(self.electrodes)} electrodes" if len(self.electrodes) > 1 else "",
-            f"{clamps} clamp" if clamps else "",
+            _clamps([sweep.clamp for sweep in self.sweeps]),
             f"{self.rate_hz / 1e3:.4g} kHz",
             f"{len(self.notes)} note{'' if len(self.notes) == 1 else 's'} in .problems" if self.notes else "",
         ]
@@ -243,6 +242,13 @@ class Recording:
         if len(tails) > _TAILS_NAMED:
             tails = [*tails[:_TAILS_NAMED], f"{len(tails) - _TAILS_NAMED} more sweeps end blank likewise."]
         return [*self.notes, *tails]
+
+
+def _clamps(modes: Sequence[Clamp]) -> str:
+    """Modes in words: ``"current and voltage clamp, partly unknown"``."""
+    known = " and ".join(mode for mode in ("current", "voltage") if mode in modes)
+    unknown = "partly unknown" if known else "clamp unknown"
+    return ", ".join([*([f"{known} clamp"] if known else []), *([unknown] if "unknown" in modes else [])])
 
 
 _TAILS_NAMED = 5

@@ -66,7 +66,7 @@ def test_real_files_pair_each_response_with_the_stimulus_of_the_same_sweep(path:
             stimulus = f"/stimulus/presentation/{name}/data"
             assert sweep.metadata["stimulus"] == stimulus
             signals = [s for s in (sweep.voltage_v(), sweep.current_a()) if s is not None]
-            if sweep.clamp != "unknown":
+            if "both" not in sweep.clamp_reason:  # a stimulus of the response's own quantity is not shown
                 assert any(np.array_equal(s, h5py_values(file, stimulus)) for s in signals)
 
 
@@ -84,7 +84,9 @@ def test_two_devices_with_the_same_sweep_numbers_and_electrode_are_kept_apart(sh
 def test_series_of_the_wrong_type_are_judged_by_their_scale(shared_data: Path) -> None:
     recording = read_recording(shared_data / "recordings/xiubert+icephys_abf2nwb/2025053101.nwb")
     first = {sweep.electrode: sweep for sweep in recording.sweeps[:4]}
-    assert [first[f"electrode-{k}"].clamp for k in range(4)] == ["current", "unknown", "unknown", "voltage"]
+    assert [first[f"electrode-{k}"].clamp for k in range(4)] == ["current", "unknown", "current", "voltage"]
+    assert "look like action potentials" in first["electrode-2"].clamp_reason
+    assert first["electrode-2"].current_pa() is None
     assert np.median(first["electrode-0"].voltage_mv()) == pytest.approx(-80.3, abs=0.1)
     assert np.median(first["electrode-1"].current_pa()) == pytest.approx(-105.6, abs=0.1)
     assert sum("a guess" in problem for problem in recording.problems) >= 2

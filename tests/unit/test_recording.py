@@ -191,6 +191,9 @@ def test_a_recording_and_a_sweep_say_what_they_are_in_one_line() -> None:
     )
     assert repr(sweeps[3]) == "<Sweep 3: current clamp, 0.5 s at 10 kHz, voltage>"
     assert "no signal" in repr(sweep_of(None))
+    unknown = sweep_of(membrane(), clamp="unknown")
+    assert "clamp unknown" in repr(unknown)
+    assert "current clamp, partly unknown" in repr(Recording(Path("x"), "made", (sweeps[0], unknown)))
     assert repr(Recording(Path("x"), "none", ()))
 
 

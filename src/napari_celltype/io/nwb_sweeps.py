@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_celltype.recording import Clamp, FloatArray, SampleReader, StimulusNote, Sweep
 
-from .channels import Quantity, Unit, judge_clamp
+from .channels import Quantity, Unit, judge_clamp, looks_like_action_potentials
 from .hdf5 import Hdf5Source
 from .notes import SweepLabel, SweepNotes
 from .nwb_pairs import Pair
@@ -27,6 +27,7 @@ __all__ = ["build_sweeps"]
 
 _PROBED = 3
 _PROBE_SAMPLES = 1000
+_SPIKE_RATE_HZ = 5000
 _VOLT = Unit("V", "voltage")
 _AMPERE = Unit("A", "current")
 
@@ -155,8 +156,7 @@ def _judge(response: Series, stimulus: Series | None, probe: _Probe) -> _Verdict
     if expected == (measured.quantity, applied.quantity) or (expected and _agrees(measured, applied, expected)):
         reason = f"{mode} clamp, because the file says so ({response.kind})"
     elif measured.quantity == applied.quantity and measured.overruled | applied.overruled:
-        mode = "unknown"
-        reason = f"unknown, because response and stimulus are both {measured.quantity}s by their scale"
+        mode, reason = _judge_twins(response, measured, probe)
         notes = (*notes, f"The clamp mode is {reason}; only the response is shown.")
     else:
         verdict = judge_clamp(measured.unit, applied.unit, mode, mode_source=f"the series' type ({response.kind})")
@@ -165,6 +165,14 @@ def _judge(response: Series, stimulus: Series | None, probe: _Probe) -> _Verdict
         if verdict.response.is_electrical:
             measured = replace(measured, quantity=verdict.response.quantity)
     return _Verdict(mode, reason, measured.quantity, applied.quantity, measured.scale, applied.scale, notes)
+
+
+def _judge_twins(response: Series, measured: _Signal, probe: _Probe) -> tuple[Clamp, str]:
+    """The mode where response and stimulus are of one quantity, so that one of them is no partner of the other."""
+    both = f"response and stimulus are both {measured.quantity}s by their scale"
+    if measured.quantity == "voltage" and probe.shows_spikes(response, measured.scale):
+        return "current", f"current, because the values look like action potentials, although {both} (a guess)"
+    return "unknown", f"unknown, because {both}"
 
 
 def _agrees(measured: _Signal, applied: _Signal, expected: tuple[str, str]) -> bool:
@@ -264,6 +272,12 @@ class _Probe:
         if len(seen) < _PROBED:
             seen.append(self._look(one))
         return max(seen)
+
+    def shows_spikes(self, one: Series, to_volts: float) -> bool:
+        """Whether the first second holds an action potential."""
+        values = one.samples(self._source, to_volts * 1e3)(0, min(one.n, round(one.rate_hz)))
+        every = max(1, int(one.rate_hz // _SPIKE_RATE_HZ))
+        return looks_like_action_potentials(values[::every], one.rate_hz / every)
 
     def _look(self, one: Series) -> float:
         read = one.samples(self._source, 1.0)

@@ -200,10 +200,11 @@ def _check_finite(nodes: Nodes) -> list[Defect]:
     values = np.column_stack([nodes.xyz_um, nodes.radii_um])
     found = []
     for code, bad, what in (("nan", np.isnan(values), "not a number"), ("inf", np.isinf(values), "infinite")):
-        for row in np.flatnonzero(bad.any(axis=1)).tolist():
-            names = " and ".join(np.array(["x", "y", "z", "radius"])[bad[row]])
-            verb = "are" if bad[row].sum() > 1 else "is"
-            found.append(nodes.one(code, row, f"Node {nodes.ids[row]}: {names} {verb} {what}."))
+        rows = np.flatnonzero(bad.any(axis=1))
+        for row, flags in zip(rows.tolist(), bad[rows].tolist(), strict=True):
+            names = [name for name, is_bad in zip(("x", "y", "z", "radius"), flags, strict=True) if is_bad]
+            verb = "are" if len(names) > 1 else "is"
+            found.append(nodes.one(code, row, f"Node {nodes.ids[row]}: {' and '.join(names)} {verb} {what}."))
     return found
 
 
