@@ -254,7 +254,7 @@ def _clamps(modes: Sequence[Clamp]) -> str:
 _TAILS_NAMED = 5
 _TAIL_BLOCK = 4096
 _TAIL_LARGEST_BLOCK = 1 << 18
-_TAIL_MOST = 1_000_000_000
+_TAIL_MOST = 100_000_000
 # below these a return to rest cannot be told from a stop
 _SMALLEST_JUMP_V = 1e-3
 _SMALLEST_JUMP_A = 1e-12
@@ -269,7 +269,7 @@ def recorded_length(read: SampleReader, n_stored: int, rate_hz: float, smallest_
     A tail is a run of NaN, or of exact zeros that begins with a jump no ordinary sample step explains, or that ends
     the noise of the signal (acquisition programs fill the rest of an aborted sweep with zeros; a noiseless signal
     may honestly come to rest at zero).
-    A sweep that is blank from its first sample (or through its last thousand million) keeps its length: there is
+    A sweep that is blank from its first sample (or through its last hundred million samples) keeps its length: there is
     nothing to tell a tail from.
     """
     if n_stored == 0:

@@ -16,14 +16,13 @@ from .abf_command import Command, NoCommandError, rebuild_command
 from .abf_header import DAMAGED, AbfHeader, AdcChannel, CheckedFile, Dac
 from .abf_layout import SweepPlace, place_sweeps
 from .abf_stimulus import describe_stimulus
-from .channels import NO_UNIT, ClampVerdict, Unit, judge_clamp, judge_pair, parse_unit
+from .channels import NO_UNIT, PROBE_RATE_HZ, ClampVerdict, Unit, judge_clamp, judge_pair, parse_unit
 from .interleaved import InterleavedSamples
 from .pairing import Electrode, pair_channels
 
 __all__ = ["read", "read_abf_header"]
 
 _PROBES = 3
-_PROBE_RATE_HZ = 5000  # shows a spike, and a file should open quickly
 _DAMAGED_SCALE = "its scale is damaged."
 
 
@@ -215,7 +214,7 @@ class _Builder:
 
     @property
     def _probe_step(self) -> int:
-        return max(1, int(self._header.rate_hz // _PROBE_RATE_HZ))
+        return max(1, int(self._header.rate_hz // PROBE_RATE_HZ))
 
     def _reader(self, channel: _Channel, place: SweepPlace, factor: float) -> SampleReader:
         return self._samples.reader(channel.place, place.first, *self._scale(channel, factor))

@@ -19,6 +19,7 @@ from napari_celltype.recording import Clamp, FloatArray
 
 __all__ = [
     "NO_UNIT",
+    "PROBE_RATE_HZ",
     "ClampVerdict",
     "Evidence",
     "Quantity",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 Quantity = Literal["voltage", "current", "other", "unknown"]
+
+PROBE_RATE_HZ = 5000
+"""Enough to show a spike; values are thinned out to this rate, since opening a file should stay quick."""
 
 _PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
 _LONG_PREFIXES = {"femto": "f", "pico": "p", "nano": "n", "micro": "u", "milli": "m", "kilo": "k"}
@@ -215,8 +219,7 @@ def _from_labels(command: Unit, mode: Clamp, mode_source: str) -> list[Evidence]
 
 
 def _from_values(stretches: list[FloatArray], rate_hz: float, *, only_spikes: bool) -> list[Evidence]:
-    # 5 kHz show a spike, and opening a file should stay quick
-    every = max(1, int(rate_hz // 5000))
+    every = max(1, int(rate_hz // PROBE_RATE_HZ))
     stretches, rate_hz = [values[::every] for values in stretches], rate_hz / every
     if any(looks_like_action_potentials(values, rate_hz) for values in stretches):
         return [Evidence("current", 3, "the values look like action potentials in mV")]

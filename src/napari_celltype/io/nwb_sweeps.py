@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_celltype.recording import Clamp, FloatArray, SampleReader, StimulusNote, Sweep
 
-from .channels import Quantity, Unit, judge_clamp, looks_like_action_potentials
+from .channels import PROBE_RATE_HZ, Quantity, Unit, judge_clamp, looks_like_action_potentials
 from .hdf5 import Hdf5Source
 from .notes import SweepLabel, SweepNotes
 from .nwb_pairs import Pair
@@ -27,7 +27,6 @@ __all__ = ["build_sweeps"]
 
 _PROBED = 3
 _PROBE_SAMPLES = 1000
-_SPIKE_RATE_HZ = 5000
 _VOLT = Unit("V", "voltage")
 _AMPERE = Unit("A", "current")
 
@@ -276,7 +275,7 @@ class _Probe:
     def shows_spikes(self, one: Series, to_volts: float) -> bool:
         """Whether the first second holds an action potential."""
         values = one.samples(self._source, to_volts * 1e3)(0, min(one.n, round(one.rate_hz)))
-        every = max(1, int(one.rate_hz // _SPIKE_RATE_HZ))
+        every = max(1, int(one.rate_hz // PROBE_RATE_HZ))
         return looks_like_action_potentials(values[::every], one.rate_hz / every)
 
     def _look(self, one: Series) -> float:
