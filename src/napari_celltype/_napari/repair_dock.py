@@ -73,6 +73,9 @@ class RepairDock(Dock):
         self._arrival.setSingleShot(True)
         self._arrival.setInterval(10)
         self._arrival.timeout.connect(self._settle_in)
+        self._orphan = QTimer(self)
+        self._orphan.setSingleShot(True)
+        self._orphan.timeout.connect(self._on_neuron_orphaned)
         self._build()
         bind_in_dock(self)
         self._connect()
@@ -140,6 +143,7 @@ class RepairDock(Dock):
         document.closed.connect(self._on_item_closed)
         document.current_neuron_changed.connect(self._on_current_changed)
         document.history.changed.connect(self._on_history_changed)
+        self.session.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.chooser.currentIndexChanged.connect(self._on_chooser_changed)
         self.jumps.selected.connect(self._on_jump_selected)
 
@@ -147,6 +151,7 @@ class RepairDock(Dock):
         """Stop jobs, take the repair layers and keys away, let go of the document. Decisions stay with the neuron."""
         self._slow.stop()
         self._arrival.stop()
+        self._orphan.stop()
         self.flight.stop()
         self.files.tear_down()
         self._let_go()
@@ -155,6 +160,8 @@ class RepairDock(Dock):
         document.closed.disconnect(self._on_item_closed)
         document.current_neuron_changed.disconnect(self._on_current_changed)
         document.history.changed.disconnect(self._on_history_changed)
+        if self.session.has_viewer:
+            self.session.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.side_view.tear_down()
 
     def apply_theme(self, theme: PlotTheme) -> None:
@@ -461,6 +468,18 @@ class RepairDock(Dock):
 
     def _on_current_changed(self, _: str | None) -> None:
         self._show_current()
+
+    def _on_layer_removed(self) -> None:
+        self._orphan.start(0)
+
+    def _on_neuron_orphaned(self) -> None:
+        """Take our layers away too when the user has removed all of the neuron's own: then it is closed."""
+        overlay = self.overlay
+        if overlay is not None and self.repair is not None:
+            ours = overlay.layers
+            if all(layer in ours for layer in self.session.layers_of(self.repair.item_id)):
+                self._let_go()
+                self._show_current()
 
     def _on_history_changed(self) -> None:
         self._name_undo()

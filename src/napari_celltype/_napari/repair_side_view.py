@@ -47,7 +47,7 @@ class SideView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._preview: Preview | None = None
-        self.plot_widget = pg.PlotWidget(enableMenu=False)
+        self.plot_widget = pg.PlotWidget(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
         self.plot_widget.setMinimumHeight(150)
         plot = self.plot_widget.getPlotItem()
         plot.hideButtons()
@@ -167,9 +167,9 @@ class SideView(QWidget):
         self.plot.vb.setRange(xRange=(left, right), yRange=(bottom, top), padding=0.15)
 
     def tear_down(self) -> None:
-        """Let go of the plot."""
-        self._preview = None
-        self.plot_widget.close()
+        """Let go of the neurons drawn, and of the menu pyqtgraph makes without a parent to die with."""
+        self.plot.ctrlMenu.deleteLater()
+        self.show_preview(None)
 
 
 def _near(neuron: Neuron, row: int, reach_um: float) -> IntArray:
