@@ -99,9 +99,7 @@ def _unique_matches(
             if (shared := key(one)) is not None:
                 groups[shared][side].append(one)
     pairs = [(ours[0], theirs[0]) for ours, theirs in groups.values() if len(ours) == len(theirs) == 1]
-    return [
-        (ours, theirs) for ours, theirs in pairs if None in (ours.number, theirs.number) or ours.number == theirs.number
-    ]
+    return [(ours, theirs) for ours, theirs in pairs if not _contradict(ours, theirs)]
 
 
 def _contradict(ours: Series, theirs: Series) -> bool:

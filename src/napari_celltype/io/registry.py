@@ -53,10 +53,6 @@ def _starts_with(*magic: bytes) -> Callable[[Path, bytes], bool]:
     return lambda path, head: head.startswith(magic)
 
 
-def _has_suffix(*suffixes: str) -> Callable[[Path, bytes], bool]:
-    return lambda path, head: path.suffix.lower() in suffixes
-
-
 def _hdf5_holding(*names: str) -> Callable[[Path, bytes], bool]:
     """Recognise an HDF5 file by the objects or attributes at its root.
 
