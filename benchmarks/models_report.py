@@ -16,6 +16,7 @@ from typing import Any
 from napari_celltype.training.cards import figures_table, per_class_table
 from napari_celltype.training.job import Job, print_progress
 from napari_celltype.training.recipes import run_recipe
+from waveform_sections import waveform_paper_section, waveform_section
 
 ROOT = Path(__file__).resolve().parents[1]
 Reports = dict[str, dict[str, Any]]
@@ -32,6 +33,7 @@ of these same cells; an independent set of donors may therefore score a little l
 def features_section(reports: Reports) -> str:
     figures = {
         "**lspin** (shipped)": reports["lspin"]["conditions"]["all stimuli"],
+        **reports["lspin"]["parts"],
         **reports["baselines"]["donor_folds"],
         "svc-allen41 (shipped)": reports["svc-allen41"]["donor_folds"]["svc-allen41"],
         "lspin-paper (published settings)": reports["lspin-paper"]["donor_folds"]["lspin-paper"],
@@ -63,7 +65,8 @@ How it was reached, and what did not help:
 - Gaussians by driver line, with a spread between that of the class and that of all cells, are the best single
   classifier. As a density they also say what any subset of features implies, which no discriminative model does.
 - The shipped networks are taught by those Gaussians on cells drawn between and around real ones, with stimuli hidden.
-  Trained on the labels alone, or on both, such networks do not reach them.
+  Trained on the labels alone, or on both, such networks do not reach them. The mean of the two is better calibrated
+  than either, and is what `lspin` says.
 - Noise on the gates is needed to find sparse gates, and harmful afterwards: it dies away over the first half of the
   training.
 - Averaging the Gaussians with a support-vector machine, with networks or with both changed accuracy by less than its
@@ -130,6 +133,8 @@ SECTIONS: list[tuple[Callable[[Reports], str], tuple[str, ...]]] = [
     (features_section, ("lspin", "lspin-paper", "svc-allen41", "baselines", "ephys-map")),
     (paper_section, ("baselines", "lspin-paper")),
     (species_section, ("dann",)),
+    (waveform_section, ("triple-cnn", "waveform-baselines")),
+    (waveform_paper_section, ("triple-cnn-paper",)),
 ]
 
 

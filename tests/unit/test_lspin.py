@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.special import softmax
+from scipy.stats import multivariate_t, norm
 
+from napari_celltype.models.density import Clouds, SoftenedClouds
 from napari_celltype.models.networks.lspin import Lspin, LspinShape, gate_similarity, open_probability
 from napari_celltype.models.networks.stacked import StackedNorm
 
@@ -109,3 +111,48 @@ def test_the_ensemble_says_the_mean_of_its_members_probabilities() -> None:
     assert torch.allclose(logs.exp(), logits.softmax(-1).mean(0), atol=1e-6)
     assert torch.allclose(gates, opened.mean(0))
     assert hidden.shape == (7, 60)
+
+
+def clouds() -> tuple[Clouds, np.ndarray]:
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(4, 5, 5)) / 4 + np.eye(5)
+    found = Clouds(
+        rng.normal(size=(4, 5)), root @ root.transpose(0, 2, 1), np.log([5.0, 1, 2, 2]), np.array([0, 0, 1, 2]), 8
+    )
+    return found, rng.normal(size=(30, 5))
+
+
+def test_a_cloud_is_scipys_multivariate_t_and_hidden_features_are_integrated_out() -> None:
+    density, x = clouds()
+    for columns in (np.arange(5), np.array([0, 3])):
+        fits = np.stack(
+            [
+                multivariate_t.logpdf(x[:, columns], mean[columns], spread[np.ix_(columns, columns)], df=8) + share
+                for mean, spread, share in zip(density.means, density.spreads, density.log_shares, strict=True)
+            ],
+            axis=1,
+        )
+        shares = softmax(fits, axis=1)
+        expected = np.stack([shares[:, :2].sum(1), shares[:, 2], shares[:, 3]], axis=1)
+        assert np.exp(density.log_probabilities(x, columns)) == pytest.approx(expected)
+
+
+def test_gaps_are_judged_by_what_is_known_and_nothing_known_gives_the_usual_shares() -> None:
+    density, x = clouds()
+    soft = SoftenedClouds(density, np.array([2.0, 5.0]), np.array([1.0, 1.0]))
+    x[0, [1, 2]], x[1] = np.nan, np.nan
+    found = np.exp(soft.log_probabilities(x, np.array([True] * 4 + [False])))
+    alone = np.exp(density.log_probabilities(np.nan_to_num(x[:1]), np.array([0, 3])))
+    assert found[0] == pytest.approx(alone[0])
+    assert found[1] == pytest.approx([0.6, 0.2, 0.2])
+    assert found.sum(axis=1) == pytest.approx(1)
+
+
+def test_softening_follows_the_number_of_known_features_and_survives_storing() -> None:
+    density, x = clouds()
+    soft = SoftenedClouds(density, np.array([1.0, 5.0]), np.array([1.0, 0.2]))
+    again = SoftenedClouds.from_arrays(soft.to_arrays())
+    everything = np.ones(5, dtype=bool)
+    logs = density.log_probabilities(x)
+    assert np.exp(soft.log_probabilities(x, everything)) == pytest.approx(softmax(0.2 * logs, axis=1))
+    assert again.log_probabilities(x, everything) == pytest.approx(soft.log_probabilities(x, everything), abs=1e-4)

@@ -11,25 +11,35 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .bundle import Bundle
+from .calibration import log_softmax
+from .density import SoftenedClouds
 from .feature_model import Evaluation, FeatureModel
-from .features import FEATURE_NAMES
+from .features import FEATURE_NAMES, FEATURES
 
 if TYPE_CHECKING:
     from .networks.lspin import LspinShape
     from .runtime import Runner
 
-__all__ = ["LspinModel"]
+__all__ = ["NOT_QUALITY", "LspinModel", "average"]
 
 FloatArray = NDArray[np.float64]
 
+NOT_QUALITY = np.array([feature.stimulus != "quality" for feature in FEATURES])
+"""Features that tell of the cell; seal and test-pulse resistance tell of the recording."""
+
 
 class LspinModel(FeatureModel):
-    """Probabilities and gates are means over the members; the embedding is their last hidden layers side by side."""
+    """Probabilities and gates are means over the members; the embedding is their last hidden layers side by side.
+
+    Where the model brings the density its networks were taught by, the verdict is the mean of theirs and its own: the
+    networks say what they use, the density is a little more often right, and together they are best.
+    """
 
     def __init__(self, bundle: Bundle, device: str = "auto") -> None:
         super().__init__(bundle, device)
         if "network.gating.layers.0.weight" not in bundle.weights:
             raise ValueError("no gating network among the tensors")
+        self.density = SoftenedClouds.from_arrays(bundle.weights) if "density.means" in bundle.weights else None
 
     @property
     def class_gates(self) -> pd.DataFrame:
@@ -64,8 +74,10 @@ class LspinModel(FeatureModel):
     def evaluate(self, scaled: FloatArray) -> Evaluation:
         """Scores and gates of cells from scaled features with gaps."""
         known = np.isfinite(scaled)
-        logits, gates, hidden = self._runner.run([self.preparation.filled(scaled), known])
-        return Evaluation(scores=logits, gates=gates, embedding=hidden)
+        scores, gates, hidden = self._runner.run([self.preparation.filled(scaled), known])
+        if self.density is not None:
+            scores = average(scores, self.density.log_probabilities(scaled, NOT_QUALITY))
+        return Evaluation(scores, gates=gates, embedding=hidden)
 
     @cached_property
     def _runner(self) -> Runner:
@@ -78,6 +90,12 @@ class LspinModel(FeatureModel):
         runner = Runner(network, network.summarise, self.weights, self.device)
         self.device_note = runner.note
         return runner
+
+
+def average(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Log of the mean of two sets of probabilities given as logs."""
+    mean: FloatArray = np.logaddexp(log_softmax(first), log_softmax(second)) - np.log(2)
+    return mean
 
 
 def network_shape(settings: Mapping[str, Any]) -> LspinShape:

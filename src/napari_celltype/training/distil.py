@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_celltype.models.calibration import Calibration, fit_calibration
+from napari_celltype.models.density import Clouds, SoftenedClouds
 from napari_celltype.models.features import FEATURE_NAMES, columns_of
 from napari_celltype.models.networks.lspin import Lspin, LspinShape, gate_similarity, open_probability
 from napari_celltype.models.preparation import Preparation
 
-from .experts import Gaussians, fit_gaussians, subclass_codes
+from .experts import fit_gaussians, subclass_codes
 from .fitting import Plan, Progress, fit, step_generator
 from .splits import donor_folds
 from .tables import Cells
@@ -49,12 +50,22 @@ def columns_with(names: tuple[str, ...]) -> NDArray[np.intp]:
 class Teacher:
     """Gaussians, and for every set of stimuli a calibration learnt on donors they had not seen."""
 
-    gaussians: Gaussians
+    gaussians: Clouds
     calibrations: dict[tuple[str, ...], Calibration]
 
     def probabilities(self, filled: FloatArray, names: tuple[str, ...], columns: NDArray[np.intp]) -> FloatArray:
         """Of the classes, judged by ``columns``, which are of the stimuli ``names``."""
         return self.calibrations[names](self.gaussians.log_probabilities(filled, columns))
+
+    def softened(self) -> SoftenedClouds:
+        """The same for any known features: the softening follows from how many there are."""
+        by_count: dict[int, list[float]] = {}
+        for names, calibration in self.calibrations.items():
+            by_count.setdefault(len(columns_with(names)), []).append(float(calibration.weight[0, 0]))
+        counts = sorted(by_count)
+        return SoftenedClouds(
+            self.gaussians, np.array(counts, dtype=float), np.array([float(np.mean(by_count[n])) for n in counts])
+        )
 
 
 def fit_teacher(cells: Cells, filled: FloatArray, seed: int = 0) -> Teacher:
@@ -69,7 +80,7 @@ def fit_teacher(cells: Cells, filled: FloatArray, seed: int = 0) -> Teacher:
     return Teacher(_fit(cells, filled), calibrations)
 
 
-def _fit(cells: Cells, filled: FloatArray) -> Gaussians:
+def _fit(cells: Cells, filled: FloatArray) -> Clouds:
     return fit_gaussians(filled, *subclass_codes(cells.truth, cells.lines))
 
 

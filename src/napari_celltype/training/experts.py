@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_celltype.models.calibration import softmax
+from napari_celltype.models.density import Clouds
 from napari_celltype.models.kernel import pairwise_decisions, radial_kernel
 
-__all__ = ["Gaussians", "SupportVectors", "fit_gaussians", "fit_svc", "subclass_codes"]
+__all__ = ["SupportVectors", "fit_gaussians", "fit_svc", "subclass_codes"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -52,36 +52,6 @@ def fit_svc(x: FloatArray, truth: IntArray, *, penalty: float = 1.0, gamma: floa
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Gaussians:
-    """Subclasses as t distributions: centre, spread, log share, and the class each belongs to."""
-
-    means: FloatArray
-    spreads: FloatArray
-    log_shares: FloatArray
-    owner: IntArray
-    freedom: float
-
-    def log_probabilities(self, x: FloatArray, columns: IntArray | None = None) -> FloatArray:
-        """Of the classes, (n, k), judged by these columns only (by default all)."""
-        chosen = np.arange(x.shape[1]) if columns is None else columns
-        fits = [self._fit(x[:, chosen], number, chosen) for number in range(len(self.owner))]
-        p = softmax(np.stack(fits, axis=1))
-        shares = np.stack([p[:, self.owner == k].sum(axis=1) for k in range(self.owner.max() + 1)], axis=1)
-        logs: FloatArray = np.log(np.maximum(shares, 1e-12))
-        return logs
-
-    def _fit(self, x: FloatArray, number: int, columns: IntArray) -> FloatArray:
-        root = np.linalg.cholesky(self.spreads[number][np.ix_(columns, columns)])
-        squared = (np.linalg.solve(root, (x - self.means[number, columns]).T) ** 2).sum(axis=0)
-        fit: FloatArray = (
-            self.log_shares[number]
-            - np.log(np.diag(root)).sum()
-            - 0.5 * (self.freedom + len(columns)) * np.log1p(squared / self.freedom)
-        )
-        return fit
-
-
 def subclass_codes(truth: IntArray, lines: NDArray[np.str_], least: int = 12) -> tuple[IntArray, IntArray]:
     """Codes of class and driver line together, and the class each code belongs to.
 
@@ -104,7 +74,7 @@ def fit_gaussians(
     pooling: float = 0.8,
     freedom: float = 30.0,
     shrinkage: float = 0.01,
-) -> Gaussians:
+) -> Clouds:
     """Fit subclasses; a spread is ``pooling`` parts that of all cells, the rest that of its class."""
     n, d = x.shape
     means = np.stack([x[codes == s].mean(axis=0) for s in range(len(owner))])
@@ -115,4 +85,4 @@ def fit_gaussians(
         own = gaps[owner[codes] == owner[s]]
         spread = pooling * pooled + (1 - pooling) * own.T @ own / len(own)
         spreads.append((1 - shrinkage) * spread + shrinkage * np.eye(d) * np.trace(spread) / d)
-    return Gaussians(means, np.stack(spreads), np.log(np.bincount(codes)), owner, freedom)
+    return Clouds(means, np.stack(spreads), np.log(np.bincount(codes)), owner, freedom)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from napari_celltype.models.bundle import ModelInfo
 from napari_celltype.models.calibration import Calibration, fit_calibration
+from napari_celltype.models.density import SoftenedClouds
 from napari_celltype.models.features import FEATURE_NAMES
+from napari_celltype.models.lspin import NOT_QUALITY, average
 from napari_celltype.models.networks.lspin import Lspin, LspinShape
 from napari_celltype.models.preparation import Preparation, fit_preparation
 from napari_celltype.models.runtime import inference
@@ -46,7 +48,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
 MIN_CONFIDENCE = 0.5
 MIN_FEATURES = 8
 FINAL_MEMBERS = 10
-COMPARED = ("SVC, scikit-learn's defaults", "SVC with coupled pairs", "logistic regression", "Gaussians by driver line")
+COMPARED = ("SVC, scikit-learn's defaults", "SVC with coupled pairs", "logistic regression")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ class HeldOut:
 
     scores: dict[str, FloatArray]
     gates: FloatArray
+    parts: dict[str, FloatArray]
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -63,14 +66,11 @@ def run(job: Job) -> dict[str, Any]:
     settings = Distilling(members=2, steps=60, pool=2400) if job.quick else Distilling()
     seeds = [job.seed + s for s in range(1 if job.quick else 3)]
     held_out = [_held_out(job, cells, settings, seed) for seed in seeds]
-    figures = {
-        name: score_seeds(
-            cross_calibrated([h.scores[name] for h in held_out], cells, seeds), cells.truth, cells.classes, cells.donors
-        ).to_dict()
-        for name in CONDITIONS
-    }
+    figures = {name: _figures([h.scores[name] for h in held_out], cells, seeds) for name in CONDITIONS}
+    parts = {name: _figures([h.parts[name] for h in held_out], cells, seeds) for name in held_out[0].parts}
     report = {
         "conditions": figures,
+        "parts": parts,
         "baselines": _baselines(job, cells, seeds),
         "gates": _gate_facts(held_out, cells),
         "settings": asdict(settings),
@@ -80,38 +80,50 @@ def run(job: Job) -> dict[str, Any]:
     return report
 
 
+def _figures(scores: list[FloatArray], cells: Cells, seeds: list[int]) -> dict[str, Any]:
+    calibrated = cross_calibrated(scores, cells, seeds)
+    return score_seeds(calibrated, cells.truth, cells.classes, cells.donors).to_dict()
+
+
 def _held_out(job: Job, cells: Cells, settings: Distilling, seed: int) -> HeldOut:
     def compute() -> dict[str, NDArray[Any]]:
         folds = donor_folds(cells.truth, cells.donors, 3 if job.quick else 10, seed)
-        preparations, network = _teach(job, [cells.take(train) for train, _ in folds], settings, seed, f"folds-{seed}")
+        groups = [cells.take(train) for train, _ in folds]
+        preparations, densities, network = _teach(job, groups, settings, seed, f"folds-{seed}")
         scores = {name: np.zeros((len(cells), len(cells.classes))) for name in CONDITIONS}
         gates = np.zeros(cells.features.shape)
+        by_networks, by_density = np.zeros((2, len(cells), len(cells.classes)))
         for number, (_, test) in enumerate(folds):
             chosen = range(number * settings.members, (number + 1) * settings.members)
             for name, stimuli in CONDITIONS.items():
                 raw = hide_stimuli(cells.features[test], stimuli)
-                scores[name][test], opened = judge(network, chosen, preparations[number], raw)
+                alone, opened = judge(network, chosen, preparations[number], raw)
+                clouds = densities[number].log_probabilities(preparations[number].scaled(raw), NOT_QUALITY)
+                scores[name][test] = average(alone, clouds)
                 if name == "all stimuli":
-                    gates[test] = opened
-        return {**{f"scores.{name}": found for name, found in scores.items()}, "gates": gates}
+                    gates[test], by_networks[test], by_density[test] = opened, alone, clouds
+        named = {f"scores.{name}": found for name, found in scores.items()}
+        return named | {"gates": gates, "networks": by_networks, "density": by_density}
 
-    found = job.stage(f"held-out-{seed}", [asdict(settings), list(CONDITIONS)], compute)
-    return HeldOut({name: found[f"scores.{name}"] for name in CONDITIONS}, found["gates"])
+    found = job.stage(f"held-out-{seed}", [asdict(settings), list(CONDITIONS), "with density"], compute)
+    parts = {"the networks alone": found["networks"], "the density alone": found["density"]}
+    return HeldOut({name: found[f"scores.{name}"] for name in CONDITIONS}, found["gates"], parts)
 
 
 def _teach(
     job: Job, groups: Sequence[Cells], settings: Distilling, seed: int, name: str
-) -> tuple[list[Preparation], Lspin]:
-    preparations, pools = [], []
+) -> tuple[list[Preparation], list[SoftenedClouds], Lspin]:
+    preparations, pools, densities = [], [], []
     for cells in job.track(groups, f"lspin {name}, labelling"):
         preparation = fit_preparation(cells.features)
         teacher = fit_teacher(cells, preparation.filled(preparation.scaled(cells.features)), seed)
         preparations.append(preparation)
+        densities.append(teacher.softened())
         pools.append(make_pool(cells, preparation, teacher, settings.pool, seed))
     network = fit_students(
         pools, settings, seed, checkpoint=job.checkpoint(name), progress=job.steps(f"lspin {name}, teaching")
     )
-    return preparations, network
+    return preparations, densities, network
 
 
 def hide_stimuli(raw: FloatArray, kept: tuple[str, ...]) -> FloatArray:
@@ -168,9 +180,10 @@ def _gate_facts(held_out: list[HeldOut], cells: Cells) -> dict[str, Any]:
 
 def _pack(job: Job, cells: Cells, settings: Distilling, held_out: list[HeldOut], report: dict[str, Any]) -> None:
     final = replace(settings, members=settings.members if job.quick else FINAL_MEMBERS)
-    (preparation,), network = _teach(job, [cells], final, job.seed, "all-cells")
+    (preparation,), (density,), network = _teach(job, [cells], final, job.seed, "all-cells")
     gates = np.mean([h.gates for h in held_out], axis=0)
     weights = {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
+    weights |= density.to_arrays()
     weights["gates.by_class"] = np.stack([gates[cells.truth == k].mean(axis=0) for k in range(len(cells.classes))])
     weights |= reference_gates(gates, cells)
     info = ModelInfo(
@@ -227,12 +240,13 @@ def _card_facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFa
         + " Stimuli may be missing: see the table of conditions. Seal resistance and the test pulse's input "
         "resistance are not used.",
         abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=MIN_FEATURES, far=farthest),
-        figures={"lspin": report["conditions"]["all stimuli"], **report["baselines"]},
+        figures={"lspin": report["conditions"]["all stimuli"], **report["parts"], **report["baselines"]},
         command="napari-celltype train lspin --data DIR --out OUT",
         extra={
             "With stimuli missing": figures_table(report["conditions"]),
             "Gates": (
-                f"A cell's verdict rests on {gates['open_at_all']:.0f} of 41 features, {gates['open_by_half']:.0f} of "
+                "The verdict is the mean of the networks' and of the density they were taught by; gates tell of the "
+                f"networks. They rest on {gates['open_at_all']:.0f} of 41 features, {gates['open_by_half']:.0f} of "
                 f"them more than half open. Never used: {never}. Gates of two seeds correlate by "
                 f"{gates.get('agreement_of_seeds', float('nan')):.2f}. A gate says that a feature was let through, not "
                 f"that the class depends on it alone. Most open, by class:\n\n{openness}"
