@@ -66,6 +66,12 @@ class Model(ABC):
         """Its card: data, split, figures with intervals, known failures, needs, terms."""
         return self.bundle.card
 
+    def foreign(self, species: str) -> list[str]:
+        """A reason to abstain on a cell stated to be of a species the model was not trained on, or none."""
+        if not species or not self.info.species or species in self.info.species:
+            return []
+        return [f"The cell is stated to be of {species}; this model was trained on {' and '.join(self.info.species)}."]
+
     @abstractmethod
     def predict(self, x: Any) -> Prediction:
         """Say what ``x`` is; what ``x`` may be, the card states."""

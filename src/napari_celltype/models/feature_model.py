@@ -58,7 +58,7 @@ class FeatureModel(Model):
             classes=self.classes,
             probabilities=probabilities,
             reasons=[
-                known + self._foreign(species) + more
+                known + self.foreign(species) + more
                 for known, species, more in zip(table.doubts, table.species, reasons, strict=True)
             ],
             notes=[known + more for known, more in zip(table.notes, missing_notes(table.values), strict=True)],
@@ -66,11 +66,6 @@ class FeatureModel(Model):
             gates=found.gates,
             embedding=found.embedding,
         )
-
-    def _foreign(self, species: str) -> list[str]:
-        if not species or not self.info.species or species in self.info.species:
-            return []
-        return [f"The cell is stated to be of {species}; this model was trained on {' and '.join(self.info.species)}."]
 
     @abstractmethod
     def evaluate(self, scaled: FloatArray) -> Evaluation:

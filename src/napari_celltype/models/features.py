@@ -258,11 +258,12 @@ def _only_finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _from_recordings(recordings: Sequence[Recording], names: Sequence[str]) -> FeatureTable:
     rows, notes, doubts = zip(*(_from_recording(recording, names) for recording in recordings), strict=True)
     items = [recording.name for recording in recordings]
-    species = [_recorded_species(recording) for recording in recordings]
+    species = [recorded_species(recording) for recording in recordings]
     return FeatureTable(_only_finite(np.array(rows)), items, list(notes), list(doubts), species)
 
 
-def _recorded_species(recording: Recording) -> str:
+def recorded_species(recording: Recording) -> str:
+    """Species a recording states, in a common name; empty where it states none."""
     subject = recording.metadata.get("subject")
     stated = subject.get("species") if isinstance(subject, Mapping) else recording.metadata.get("species")
     return common_species(stated)

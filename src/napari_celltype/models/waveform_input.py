@@ -16,6 +16,7 @@ from napari_celltype.ephys.windows import ApWindow, WindowCut, suggest_windows
 from napari_celltype.errors import ModelError
 from napari_celltype.recording import Recording
 
+from .features import recorded_species
 from .windows import WindowFormat, prepare_windows
 
 __all__ = ["MOST_WINDOWS", "Rates", "WindowTable", "read_windows"]
@@ -60,8 +61,8 @@ class WindowTable:
         Per window, reasons to abstain known before any model looks, and remarks.
     cells
         (m,) row of ``items`` each window belongs to; a cell may have none.
-    items, cell_doubts, cell_notes
-        Per cell: its name, reasons and remarks.
+    items, cell_doubts, cell_notes, species
+        Per cell: its name, reasons, remarks, and the species it is stated to be of (empty if none is).
     parts
         For recordings, where each window lies, (m rows); else None.
     """
@@ -73,6 +74,7 @@ class WindowTable:
     items: list[str]
     cell_doubts: list[list[str]]
     cell_notes: list[list[str]]
+    species: list[str]
     parts: pd.DataFrame | None = None
 
 
@@ -151,6 +153,7 @@ def _from_traces(
         items=[str(i) for i in range(n)],
         cell_doubts=[[] for _ in range(n)],
         cell_notes=[[] for _ in range(n)],
+        species=["" for _ in range(n)],
     )
 
 
@@ -177,6 +180,7 @@ def _from_recordings(recordings: Sequence[Recording], form: WindowFormat, rates:
         items=[cell.item for cell in cells],
         cell_doubts=[cell.doubts for cell in cells],
         cell_notes=[cell.notes for cell in cells],
+        species=[cell.species for cell in cells],
         parts=pd.DataFrame(parts, columns=_PART_COLUMNS),
     )
 
@@ -187,6 +191,7 @@ _PART_COLUMNS = ["item", "sweep", "start_s", "stop_s", "peak_s", "stimulus", "wh
 @dataclass
 class _Cell:
     item: str
+    species: str
     windows: list[FloatArray] = field(default_factory=list)
     window_doubts: list[list[str]] = field(default_factory=list)
     parts: list[tuple[Any, ...]] = field(default_factory=list)
@@ -199,7 +204,7 @@ def _cells_of(recording: Recording, form: WindowFormat, rates: Rates) -> Iterato
     stimuli = find_stimuli(recording)
     found = [w for w in suggest_windows(recording, stimuli) if w.kind == form.anchor]
     if not found:
-        yield _Cell(recording.name, doubts=[_why_none(recording, form)])
+        yield _Cell(recording.name, recorded_species(recording), doubts=[_why_none(recording, form)])
         return
     by_electrode: dict[str, list[ApWindow]] = {}
     for window in found:
@@ -217,7 +222,7 @@ def _cell(
     form: WindowFormat,
     rates: Rates,
 ) -> _Cell:
-    cell = _Cell(item)
+    cell = _Cell(item, recorded_species(recording))
     short = [window for window in found if stimuli[window.sweep].kind == "short_square"]
     chosen = (short or found)[:MOST_WINDOWS]
     if not short:

@@ -140,7 +140,10 @@ class WaveformModel(Model):
             table,
             np.stack([cell.probabilities for cell in cells]),
             np.stack([cell.embedding for cell in cells]),
-            [known + cell.reasons for known, cell in zip(table.cell_doubts, cells, strict=True)],
+            [
+                known + self.foreign(species) + cell.reasons
+                for known, species, cell in zip(table.cell_doubts, table.species, cells, strict=True)
+            ],
             [known + cell.notes for known, cell in zip(table.cell_notes, cells, strict=True)],
             self._parts(table, probabilities),
         )

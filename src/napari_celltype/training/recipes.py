@@ -65,6 +65,17 @@ RECIPES: dict[str, Recipe] = {
             ".waveform:run",
             ("triple-cnn-2class", "triple-cnn-5class"),
         ),
+        Recipe(
+            "triple-cnn-50ms",
+            "the same on 50 ms around the stimulus onset, from a folder of Allen NWB files and cells.csv",
+            ".waveform:run_onset",
+            ("triple-cnn-2class-50ms", "triple-cnn-5class-50ms"),
+        ),
+        Recipe(
+            "waveform-baselines",
+            "plain classifiers on the waveform",
+            ".waveform_baselines:run",
+        ),
         Recipe("triple-cnn-paper", "the papers' experiments with the triple-input CNN", ".waveform_paper:run"),
     )
 }

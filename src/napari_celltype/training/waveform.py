@@ -17,6 +17,7 @@ from napari_celltype.models.networks.kernel_bank import KernelExpert
 from napari_celltype.models.networks.triple_cnn import TripleCnn
 from napari_celltype.models.runtime import inference
 from napari_celltype.models.waveform_doubts import WaveformDoubts, class_statistics
+from napari_celltype.models.windows import ONSET_FORMAT, PEAK_FORMAT, WindowFormat
 
 from .job import Job
 from .metrics import score_seeds
@@ -59,10 +60,14 @@ class WaveformSettings:
     ----------
     judging_members, shipped_members
         Networks in the ensembles of the folds, and in the one that is shipped.
+    n_folds, n_seeds
+        Parts the cells are split into by donor, and how often that is done anew.
     weights
         Weights of the kernel machine's scores to choose among.
     dimensions
         Of the embedding.
+    form, suffix
+        The window, and what is added to the models' names for it.
     """
 
     teaching: Teaching = field(default_factory=lambda: Teaching(epochs=30, others=True))
@@ -70,8 +75,11 @@ class WaveformSettings:
     judging_members: int = 2
     shipped_members: int = 3
     n_folds: int = 5
+    n_seeds: int = 2
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     dimensions: int = 16
+    form: WindowFormat = PEAK_FORMAT
+    suffix: str = ""
 
     def taught(self, members: int) -> Teaching:
         """The teaching of so many networks."""
@@ -84,6 +92,7 @@ QUICK = WaveformSettings(
     judging_members=1,
     shipped_members=1,
     n_folds=2,
+    n_seeds=1,
     dimensions=8,
 )
 
@@ -269,12 +278,29 @@ def _scored(
 
 def run(job: Job) -> dict[str, Any]:
     """Judge on donor folds, then train on all cells and write both models."""
+    settings = QUICK if job.quick else WaveformSettings()
+    return judge_and_pack(job, read_spikes(job.data, settings.form), settings)
+
+
+def run_onset(job: Job) -> dict[str, Any]:
+    """The papers' 50 ms around the stimulus onset, from a folder of Allen recordings with a table of cells."""
+    from .allen import read_allen
+
+    settings = replace(QUICK if job.quick else WaveformSettings(), form=ONSET_FORMAT, suffix="-50ms")
+    shape = replace(settings.teaching.shape, strides=_LONG_STRIDES, coefficients=500)
+    settings = replace(settings, teaching=replace(settings.teaching, shape=shape))
+    return judge_and_pack(job, read_allen(job.data, settings.form), settings)
+
+
+_LONG_STRIDES = (4, 2, 2, 2, 2, 2)
+"""For 2,500 samples: the encoder's output is then about as long as for 150."""
+
+
+def judge_and_pack(job: Job, spikes: SpikeSet, settings: WaveformSettings) -> dict[str, Any]:
+    """What every waveform recipe does with its windows."""
     from .waveform_packing import pack_waveform_models
 
-    settings = QUICK if job.quick else WaveformSettings()
-    spikes = read_spikes(job.data)
-    seeds = [job.seed + s for s in range(1)]
-    found = [out_of_fold(job, spikes, settings, seed) for seed in seeds]
+    found = [out_of_fold(job, spikes, settings, job.seed + number) for number in range(settings.n_seeds)]
     report = {task.name: figures(task, [one[task.name] for one in found], spikes, settings) for task in TASKS}
     pack_waveform_models(job, spikes, settings, found, report)
     return {"donor_folds": {name: scores for part in report.values() for name, scores in part.items()}, "tasks": report}

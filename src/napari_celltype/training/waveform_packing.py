@@ -15,7 +15,7 @@ from napari_celltype.models.networks.kernel_bank import KernelExpert
 from napari_celltype.models.networks.triple_cnn import TripleCnn
 from napari_celltype.models.networks.waveform_ensemble import WaveformEnsemble
 from napari_celltype.models.waveform_doubts import WaveformDoubts, class_statistics, measure_shapes
-from napari_celltype.models.windows import PEAK_FORMAT, WindowFormat
+from napari_celltype.models.windows import WindowFormat
 
 from .cards import CardFacts, write_card
 from .job import Job
@@ -89,7 +89,7 @@ def _pack(
     settings: WaveformSettings,
     figures: dict[str, Any],
 ) -> None:
-    form, truth = PEAK_FORMAT, task.truth(cells)
+    form, truth = settings.form, task.truth(cells)
     ensemble = _ensemble(network, expert, task, joining.weight)
     centre, projection = principal_axes(hidden, settings.dimensions)
     doubts = _limits(cells.windows.astype(float), (hidden - centre) @ projection, truth, task, far, form)
@@ -100,10 +100,10 @@ def _pack(
         | doubts.to_arrays()
         | {f"reference.{k}": v for k, v in class_reference(cells.windows, truth, len(task.classes), form).items()}
     )
-    info = _info(task, ensemble, doubts, form)
+    info = _info(task, ensemble, doubts, settings)
     card = write_card(info, _facts(task, cells, doubts, joining, settings, figures))
     inputs: Arrays = {"windows": _invented_windows(weights, job.seed)}
-    folder = job.out / task.name
+    folder = job.out / info.name
     write_bundle(folder, info, weights, check_arrays(inputs, {}), card)
     outputs = load_model(folder, device="cpu").replay(inputs)
     write_bundle(folder, info, weights, check_arrays(inputs, outputs), card)
@@ -137,7 +137,8 @@ def _limits(
     low, high = measures.min(axis=0), measures.max(axis=0)
     margin = _MARGIN * (high - low)
     # the peak's place is no matter of cells: a fifth of a millisecond to each side is still the same window
-    low[0], high[0], margin[0] = -0.2, 0.2, 1e-6
+    if form.anchor == "peak":
+        low[0], high[0], margin[0] = -0.2, 0.2, 1e-6
     means, covariance = class_statistics(placed, truth, len(task.classes))
     return WaveformDoubts(
         low=low - margin,
@@ -149,15 +150,15 @@ def _limits(
     )
 
 
-def _info(task: Task, ensemble: WaveformEnsemble, doubts: WaveformDoubts, form: WindowFormat) -> ModelInfo:
+def _info(task: Task, ensemble: WaveformEnsemble, doubts: WaveformDoubts, settings: WaveformSettings) -> ModelInfo:
     return ModelInfo(
-        name=task.name,
+        name=task.name + settings.suffix,
         version="1.0.0",
         task=_ABOUT[task.head],
         input="waveform",
         kind="triple-cnn",
         classes=task.classes,
-        default=True,
+        default=not settings.suffix,
         summary=(
             "Triple-input convolutional networks on one action potential (trace, real and imaginary spectrum), "
             "joined with a kernel machine on a bank of random kernels."
@@ -166,7 +167,7 @@ def _info(task: Task, ensemble: WaveformEnsemble, doubts: WaveformDoubts, form: 
         licence=LICENCE,
         citation=CITATION,
         settings={
-            "window": form.to_settings(),
+            "window": settings.form.to_settings(),
             "rates_hz": list(RATES_HZ),
             "network": ensemble.cnn.shape.to_settings(),
             "bank": asdict(ensemble.expert.shape),
