@@ -117,6 +117,7 @@ def sweep_rows() -> list[str]:
     for label, kind, strength in (
         ("regular-spiking", "regular-spiking", 1.6),
         ("fast-spiking", "fast-spiking", 1.2),
+        ("fast-spiking, harder", "fast-spiking", 1.6),
         ("silent", "regular-spiking", 0.5),
     ):
         trace = simulated(kind, strength)

@@ -198,3 +198,19 @@ def test_a_voltage_clamp_current_is_not_taken_for_spikes(seed: int) -> None:
 def test_values_that_say_nothing_are_taken_for_nothing(values: FloatArray) -> None:
     assert not looks_like_action_potentials(values, RATE_HZ)
     assert not looks_like_membrane_potential(values)
+
+
+def test_a_voltage_stepping_between_flat_levels_is_a_guessed_command() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.05, 400)
+    steps = np.r_[np.full(200, -80.0), np.full(200, -20.0)] + noise
+    verdict = judge_pair(voltage_probes=lambda: [steps, steps], rate_hz=RATE_HZ)
+    assert verdict.clamp == "voltage"
+    assert "flat levels" in verdict.reason
+    assert "guess" in verdict.notes[0]
+
+
+def test_a_charging_membrane_is_no_command() -> None:
+    seconds = np.arange(2000) / RATE_HZ
+    charging = -70 + 20 * (1 - np.exp(-seconds / 0.02)) + np.random.default_rng(0).normal(0, 0.05, 2000)
+    verdict = judge_pair(voltage_probes=lambda: [charging], rate_hz=RATE_HZ)
+    assert verdict.clamp != "voltage"

@@ -188,11 +188,17 @@ def judge_pair(
         evidence.append(Evidence("voltage", 2, f"the voltage channel is named {voltage_name}, an output"))
     if _names_an_output(current_name):
         evidence.append(Evidence("current", 2, f"the current channel is named {current_name}, an output"))
+    guessed = not evidence
     if voltage_probes is not None and {item.clamp for item in evidence} != {"current"}:
-        evidence += _from_values(list(voltage_probes()), rate_hz, only_spikes=bool(evidence))
+        stretches = list(voltage_probes())
+        if guessed and stretches and all(steps_between_levels(values) for values in stretches):
+            evidence.append(Evidence("voltage", 1, "the voltage steps between flat levels, as a command does"))
+        evidence += _from_values(stretches, rate_hz, only_spikes=bool(evidence))
     if not evidence:
         return ClampVerdict("unknown", "voltage and current were both recorded and nothing says which was the command")
     verdict = _weigh(evidence)
+    if guessed and not verdict.notes:
+        verdict = replace(verdict, notes=(f"Taken as {verdict.reason}.",))
     return replace(verdict, command=_fitting(command, "current" if verdict.clamp == "current" else "voltage"))
 
 
@@ -303,6 +309,17 @@ def looks_like_membrane_potential(values: FloatArray) -> bool:
         return False
     # a holding current may rest there too, but patch current is noisier than half a pA from sample to sample
     return -95 < float(np.median(values)) < -40 and _jitter(values) < 0.5
+
+
+def steps_between_levels(values: FloatArray) -> bool:
+    """Whether numbers in mV rest on flat levels 5 or more apart with nothing between, as no membrane does."""
+    values = values[np.isfinite(values)]
+    if values.size < 10 or float(np.ptp(values)) < 5:
+        return False
+    ordered = np.sort(values)
+    gaps = np.diff(ordered)
+    levels = np.split(ordered, np.flatnonzero(gaps >= 5) + 1)
+    return len(levels) > 1 and all(float(np.ptp(level)) < 1 for level in levels)
 
 
 def looks_like_action_potentials(values: FloatArray, rate_hz: float) -> bool:
