@@ -95,8 +95,10 @@ def save_demo(folder: Path) -> list[str]:
 
 
 def traces_are_drawn(viewer: Any) -> bool:
-    """Whether the Recording dock shows all the sweeps selected in it."""
+    """Whether the Recording dock, which comes a moment after a recording, shows all the sweeps selected in it."""
     from .recording_dock import RecordingDock
 
     docks = [dock for dock in viewer.window.dock_widgets.values() if isinstance(dock, RecordingDock)]
+    if not docks and session_of(viewer).document.recordings:
+        return False
     return all(len(dock.traces.traces) == len(dock.selected) for dock in docks)

@@ -66,7 +66,7 @@ class RecordingView:
 
     def _on_rows_ready(self, rows: list[Row]) -> None:
         layer: Any = self._layers.get(OVERVIEW)
-        if layer is None:
+        if layer is None or not rows:  # empty between the steps of a long sweep
             return
         image = layer.data
         for number, row in rows:

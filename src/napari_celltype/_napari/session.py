@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari.layers import Layer
+from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import QTimer
 
 from napari_celltype.errors import RecordingError
@@ -66,6 +67,7 @@ class Session:
         self._hiding = False
         self._reading = LatestJob(self._on_recording_read, on_failed=self._on_recording_failed)
         self._listing = LatestJob(self._on_folder_listed)
+        self._preparing = LatestJob(self._on_dock_imported)
         self._wanted: str | None = None
         self._arriving: set[str] = set()
         self._fitted: tuple[str, object] = ("", None)
@@ -79,6 +81,22 @@ class Session:
         self.document.current_recording_changed.connect(self._on_current_recording_changed)
         for layer in viewer.layers:
             self._adopt(layer)
+        self._bind_keys()
+
+    def _bind_keys(self) -> None:
+        """Undo and redo while the canvas has the focus, so that text fields keep theirs; whoever bound them first wins.
+
+        They go with the viewer, whose keymap holds them.
+        """
+        for key, slot in (("Control-Z", self._on_key_undo), ("Control-Shift-Z", self._on_key_redo)):
+            if coerce_keybinding(key) not in self.viewer.keymap:
+                self.viewer.bind_key(key, slot)
+
+    def _on_key_undo(self, _: Any) -> None:
+        self.undo()
+
+    def _on_key_redo(self, _: Any) -> None:
+        self.redo()
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -115,12 +133,14 @@ class Session:
             self.document.make_current(new[0].id)
 
     def undo(self) -> None:
-        """Take back the newest edit."""
-        self.document.history.undo()
+        """Take back the newest edit, and say which it was."""
+        edit = self.document.history.undo()
+        self.viewer.status = "Nothing to undo." if edit is None else f"Undone: {edit.label}."
 
     def redo(self) -> None:
-        """Make the edit taken back last again."""
-        self.document.history.redo()
+        """Make the edit taken back last again, and say which it was."""
+        edit = self.document.history.redo()
+        self.viewer.status = "Nothing to redo." if edit is None else f"Done again: {edit.label}."
 
     # layers come and go ------------------------------------------------------------------------------------------
 
@@ -170,8 +190,17 @@ class Session:
         if isinstance(self._views[item_id], NeuronView):
             self._show_neuron_axes(item_id)
         else:
-            self.open_dock(RECORDING_DOCK)
             self._show_recording_axes(item_id)
+            self._show_traces()
+
+    def _show_traces(self) -> None:
+        """Open the dock once a worker has imported what it needs; until then the window shows the overview."""
+        if hasattr(self.viewer, "window"):
+            self._preparing.start(_import_dock)
+
+    def _on_dock_imported(self, _: None) -> None:
+        if self.has_viewer and self.document.recordings:
+            self.open_dock(RECORDING_DOCK)
 
     def open_dock(self, name: str) -> None:
         """Open one of our docks, or bring it to the front if it is open."""
@@ -312,7 +341,7 @@ class Session:
 
     def _show_recording(self, item: Item) -> None:
         if item.id in self._views:
-            if not self._neuron_is_visible():
+            if item.id not in self._arriving and not self._neuron_is_visible():
                 self._show_recording_axes(item.id)
             return
         for data, options, kind in recording_to_layers(
@@ -379,6 +408,13 @@ def _label(layer: Layer) -> tuple[str, str]:
     """Item id and role of one of our layers; empty for others."""
     label = layer.metadata.get(KEY) if isinstance(layer.metadata, dict) else None
     return (label.get("id", ""), label.get("role", "")) if isinstance(label, dict) else ("", "")
+
+
+def _import_dock() -> Generator[None, None, None]:
+    """Import what the dock needs: a third of a second the first time."""
+    from . import recording_dock  # noqa: F401
+
+    yield None
 
 
 def _list(folder: Path) -> Generator[list[Path], None, None]:
