@@ -221,9 +221,9 @@ def test_taken_out_of_its_dock_it_lets_go_of_everything(viewer, qtbot):
     document = dock.document
     show(dock, make_recording(), qtbot)
     dock._loading.start(_endless)
-    assert len(document.current_recording_changed) == 2  # the session and the dock
+    assert len(document.current_recording_changed) == 4  # session, coordinator of windows, the dock and its window line
     dock.setParent(None)
-    assert len(document.current_recording_changed) == 1
+    assert len(document.current_recording_changed) == 2
     assert not dock._loading.is_busy
     viewer.theme = "light"  # reaches nobody
     dock.deleteLater()

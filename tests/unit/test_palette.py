@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from napari_celltype._napari.plots.palette import (
+    CLASS_COLOURS,
     DEFECT_COLOURS,
     NODE_TYPE_COLOURS,
+    OTHER_CLASS_COLOUR,
     OTHER_NODE_TYPE_COLOUR,
+    class_colour,
     rgba,
     sweep_colours,
     type_rgba,
@@ -44,7 +47,10 @@ def difference(a: str, b: str, *, deuteranope: bool) -> float:
     return float(np.linalg.norm(lab(view @ linear(a)) - lab(view @ linear(b))))
 
 
-@pytest.mark.parametrize("colour", [*NODE_TYPE_COLOURS.values(), OTHER_NODE_TYPE_COLOUR, *DEFECT_COLOURS.values()])
+@pytest.mark.parametrize(
+    "colour",
+    [*NODE_TYPE_COLOURS.values(), OTHER_NODE_TYPE_COLOUR, *DEFECT_COLOURS.values(), *CLASS_COLOURS.values()],
+)
 def test_layer_colours_stand_out_from_the_black_and_the_white_canvas(colour):
     assert contrast(colour, "#000000") > 2.2
     assert contrast(colour, "#ffffff") > 2.2
@@ -60,7 +66,13 @@ def test_sweep_colours_are_readable_on_the_dock(n, dark, ground):
 
 @pytest.mark.parametrize("deuteranope", [False, True])
 @pytest.mark.parametrize(
-    "colours", [list(NODE_TYPE_COLOURS.values()), sweep_colours(4, dark=True), sweep_colours(4, dark=False)]
+    "colours",
+    [
+        list(NODE_TYPE_COLOURS.values()),
+        sorted(set(CLASS_COLOURS.values())),
+        sweep_colours(4, dark=True),
+        sweep_colours(4, dark=False),
+    ],
 )
 def test_colours_used_together_are_told_apart(colours, deuteranope):
     for a, b in itertools.combinations(colours, 2):
@@ -69,3 +81,9 @@ def test_colours_used_together_are_told_apart(colours, deuteranope):
 
 def test_unknown_node_types_are_grey():
     np.testing.assert_allclose(type_rgba([274])[0], rgba(OTHER_NODE_TYPE_COLOUR))
+
+
+def test_a_class_has_its_colour_however_it_is_spelt():
+    assert class_colour("Pvalb+") == class_colour("pvalb") == CLASS_COLOURS["pvalb"]
+    assert class_colour("Glutamatergic") == class_colour("Exc")
+    assert class_colour("something else") == OTHER_CLASS_COLOUR

@@ -1,4 +1,4 @@
-"""What ``napari-celltype demo`` opens: the sample recording in the dock, the sample neuron on the canvas."""
+"""What ``napari-celltype demo`` opens: the sample recording with its cell type, the sample neuron on the canvas."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import napari
 from qtpy.QtWidgets import QApplication
+
+from napari_celltype.workbench.classify_text import describe_call
 
 from .session import PLUGIN, session_of
 
@@ -27,7 +29,19 @@ def open_demo(viewer: Any) -> list[str]:
     assert recording is not None
     assert neuron is not None
     document.select_sweeps(recording.id, _sweeps_with_spikes(recording.value))
-    return [_describe_recording(recording.value), _describe_neuron(neuron.value)]
+    said = predict_current(viewer)
+    return [_describe_recording(recording.value), *said, _describe_neuron(neuron.value)]
+
+
+def predict_current(viewer: Any, *, limit_s: float = 120.0) -> list[str]:
+    """Open the Cell type dock, wait for its answer on the current recording, and put it into words."""
+    from .celltype_control import control_of
+
+    session = session_of(viewer)
+    session.open_dock("Cell type")
+    control = control_of(session)
+    settle(0.2, until=lambda: not control.is_working, limit_s=limit_s)
+    return describe_call(control.cells.call(control.item_id))
 
 
 def _sweeps_with_spikes(recording: Any) -> list[int]:

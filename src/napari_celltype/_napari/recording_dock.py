@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_celltype.recording import Recording
 from napari_celltype.workbench import Item
 
+from .celltype_window import WINDOW_KEYS, WindowLine
 from .dock import Dock
 from .jobs import LatestJob
 from .plots.palette import sweep_colours
@@ -102,6 +103,8 @@ class RecordingDock(Dock):
         column.setSpacing(2)
         column.addWidget(self.banner)
         column.addWidget(plots, 1)
+        self.window_line = WindowLine(self)
+        column.addWidget(self.window_line)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self._build_list())
         splitter.addWidget(right)
@@ -194,6 +197,7 @@ class RecordingDock(Dock):
         self._loading.stop()
         self._checking.stop()
         self._cache.clear()
+        self.window_line.tear_down()
         self.traces.tear_down()
         document = self.document
         document.opened.disconnect(self._on_items_changed)
@@ -205,6 +209,7 @@ class RecordingDock(Dock):
     def apply_theme(self, theme: PlotTheme) -> None:
         """Take on the colours of the theme, traces included."""
         self.traces.apply_theme(theme)
+        self.window_line.apply_theme(theme)
         self.banner.apply_theme(theme)
         self.sweeps.warning_colour = theme.warning
         self._keep_range = True
@@ -235,6 +240,7 @@ class RecordingDock(Dock):
         self._loading.stop()
         self._checking.stop()
         self._cache.clear()
+        self.window_line.refresh()
         self._shown_id = item.id if item is not None else None
         self.sweeps.show(recording)
         self.traces.show_traces([])
@@ -415,7 +421,7 @@ class RecordingDock(Dock):
 
 def help_text() -> str:
     """Keys and mouse in a few lines."""
-    return "\n".join([*(f"{key}: {what}" for key, what, _ in KEYS), MOUSE_HELP])
+    return "\n".join([*(f"{key}: {what}" for key, what, _ in (*KEYS, *WINDOW_KEYS)), MOUSE_HELP])
 
 
 def _trace(recording: Recording, loaded: LoadedSweep, colour: str) -> Trace:

@@ -6,7 +6,7 @@ between parts. It knows models by their contract only, and no toolkit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -235,7 +235,7 @@ class _Judging:
                 continue
             model = self.shelf.get(ModelChoice(info.name, device=self.request.model.device))
             if info.input == "features" and self.facts.features is not None:
-                others.append(verdict_of(model.predict(self.facts.features), 0, "features"))
+                others.append(verdict_of(model.predict(_feature_table(self.facts)), 0, "features"))
             elif info.input == "waveform" and self.window is not None:
                 others += judge_windows(model, self.recording, [self.window])
             yield Found({"others": tuple(others)})
@@ -250,8 +250,15 @@ class _Judging:
 
             yield Progress(0.7, "Measuring the 41 features")
             self.facts.features = extract_features(self.recording)
-        verdict = verdict_of(model.predict(self.facts.features), 0, "features")
+        verdict = verdict_of(model.predict(_feature_table(self.facts)), 0, "features")
         yield Found({role: verdict, "features": self.facts.features})
+
+
+def _feature_table(facts: Facts) -> pd.DataFrame:
+    """The measured features as a table of one cell, with its species, of which a model may have a say."""
+    subject = facts.recording.metadata.get("subject")
+    species = subject.get("species") if isinstance(subject, Mapping) else facts.recording.metadata.get("species")
+    return pd.DataFrame([dict(facts.features)], index=[facts.recording.name]).assign(species=species)
 
 
 def judge_windows(model: Any, recording: Recording, windows: Sequence[ApWindow]) -> list[Verdict]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .classify_names import broad_type, canonical, compare_labels, spoken
-from .classify_values import Band, Verdict, Vote, pooled
+from .classify_values import Band, CellCall, Verdict, Vote, pooled
 
-__all__ = ["agreement_text", "band_text", "headline", "other_text", "percent", "votes_text"]
+__all__ = ["agreement_text", "band_text", "describe_call", "headline", "other_text", "percent", "votes_text"]
 
 _BROAD = {"exc": "excitatory", "inh": "inhibitory"}
-_SEEN = {"features": "features", "waveform": "waveform"}
+_SEEN = {"features": "feature", "waveform": "waveform"}
 
 
 def percent(share: float) -> str:
@@ -52,6 +52,19 @@ def other_text(verdict: Verdict) -> str:
     if verdict.abstained:
         return f"{verdict.model} does not know (best guess {said}): {verdict.reasons[0]}"
     return f"{verdict.model} says {said}."
+
+
+def describe_call(call: CellCall) -> list[str]:
+    """All that is said of a cell, a line each, for the terminal."""
+    verdict = call.verdict
+    if verdict is None:
+        return [f"Cell type: {call.refusal or 'not predicted.'}"]
+    answer, detail = headline(verdict)
+    lines = [f"Cell type ({verdict.model} {verdict.version}): {answer}{f', {detail}' if detail else ''}."]
+    lines += [f"  {reason}" for reason in verdict.reasons]
+    lines += [f"  {agreement_text(verdict, call.companion)}"]
+    lines += [f"  {other_text(other)}" for other in call.others]
+    return lines + ([f"  {votes_text(call.votes)}"] if call.votes else [])
 
 
 def votes_text(votes: Sequence[Vote]) -> str:

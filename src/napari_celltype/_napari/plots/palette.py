@@ -9,11 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_celltype.workbench.classify_names import canonical
+
 __all__ = [
+    "CLASS_COLOURS",
     "DEFECT_COLOURS",
     "NODE_TYPE_COLOURS",
     "NODE_TYPE_NAMES",
+    "OTHER_CLASS_COLOUR",
     "OTHER_NODE_TYPE_COLOUR",
+    "class_colour",
     "node_type_name",
     "rgba",
     "sweep_colours",
@@ -25,6 +30,19 @@ NODE_TYPE_COLOURS = {1: "#8fae00", 2: "#2f8fd8", 3: "#d24a12", 4: "#c05fc0"}
 OTHER_NODE_TYPE_COLOUR = "#8a8a8a"
 DEFECT_COLOURS = {"error": "#f0142c", "warning": "#e09a00"}
 
+CLASS_COLOURS = {
+    "exc": "#984d10",
+    "inh": "#0a85cd",
+    "pvalb": "#6e57fd",
+    "sst": "#eb9507",
+    "vip": "#26bf7a",
+    "ndnf": "#f464c1",
+    "htr3a": "#f464c1",
+}
+"""By the names of :func:`napari_celltype.workbench.classify_names.canonical`. Ndnf and Htr3a without Vip are nearly the
+same cells and no model tells one from the other."""
+OTHER_CLASS_COLOUR = "#8a8a8a"
+
 _SWEEPS_ON_DARK = ("#56b4e9", "#e69f00", "#2fc29a", "#f0e442", "#e58abf", "#ff7f50", "#b0b0ff", "#dddddd")
 _SWEEPS_ON_LIGHT = ("#0072b2", "#c25e00", "#00785a", "#222222", "#a8417c", "#8a7a00", "#5a4fcf", "#b03a2e")
 
@@ -32,6 +50,11 @@ _SWEEPS_ON_LIGHT = ("#0072b2", "#c25e00", "#00785a", "#222222", "#a8417c", "#8a7
 def node_type_name(number: int) -> str:
     """What an SWC structure type means, in words."""
     return NODE_TYPE_NAMES.get(int(number), f"type {int(number)}")
+
+
+def class_colour(name: str) -> str:
+    """Colour of a cell class, however a model spells it; grey for one that is not known here."""
+    return CLASS_COLOURS.get(canonical(name), OTHER_CLASS_COLOUR)
 
 
 def rgba(colour: str) -> tuple[float, float, float, float]:

@@ -1,0 +1,208 @@
+"""The windows of a recording as rectangles over its overview image: the chosen one, and one for each sweep's vote.
+
+A rectangle dragged, resized or drawn on the canvas becomes the chosen window; a window chosen elsewhere moves its
+rectangle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_celltype.ephys.windows import ApWindow
+from napari_celltype.workbench.classify_names import spoken
+from napari_celltype.workbench.classify_session import ClassifySession
+from napari_celltype.workbench.classify_text import percent
+from napari_celltype.workbench.classify_values import CellCall, Verdict
+from napari_celltype.workbench.classify_windows import WINDOW, drawn
+
+from .plots.palette import OTHER_CLASS_COLOUR, class_colour
+from .recording_layers import WINDOWS
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["WindowMirrors", "rectangle_of", "window_features", "window_of"]
+
+FloatArray = NDArray[np.float64]
+
+
+def rectangle_of(window: ApWindow, column_ms: float) -> FloatArray:
+    """Corners in the pixels of the overview: a row a sweep, columns from the centre of the first one on."""
+    left, right = (time_s * 1e3 / column_ms - 0.5 for time_s in (window.start_s, window.stop_s))
+    top, bottom = window.sweep - 0.5, window.sweep + 0.5
+    return np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
+
+
+def window_of(corners: FloatArray, column_ms: float, n_sweeps: int, before: ApWindow | None = None) -> ApWindow:
+    """The window a rectangle means: the sweep under its middle, the times at its sides."""
+    corners = np.asarray(corners, dtype=float)
+    sweep = int(np.clip(round(float(corners[:, 0].mean())), 0, max(n_sweeps - 1, 0)))
+    start_s, stop_s = ((end + 0.5) * column_ms * 1e-3 for end in (corners[:, 1].min(), corners[:, 1].max()))
+    return drawn(sweep, float(start_s), float(stop_s), before)
+
+
+def _shown(call: CellCall, chosen: ApWindow | None) -> list[tuple[ApWindow, Verdict | None, str]]:
+    """Windows to draw with what is said of them: the chosen one first, then those of the other sweeps."""
+    wave = next((v for v in (call.verdict, call.companion) if v is not None and v.window == chosen), None)
+    found: list[tuple[ApWindow, Verdict | None, str]] = []
+    if chosen is not None:
+        found.append((chosen, wave, "chosen"))
+    for vote in call.votes or ():
+        window = vote.verdict.window
+        if window is not None and window != chosen:
+            found.append((window, vote.verdict, "sweep"))
+    return found
+
+
+def window_features(call: CellCall, chosen: ApWindow | None) -> dict[str, list[Any]]:
+    """What is said of each window, as the features of the Shapes layer."""
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in ("role", "sweep", "start_ms", "stop_ms", "label", "probability", "abstained", "model", "text")
+    }
+    for window, verdict, role in _shown(call, chosen):
+        said = "" if verdict is None else spoken(verdict.label)
+        values = {
+            "role": role,
+            "sweep": window.sweep,
+            "start_ms": window.start_s * 1e3,
+            "stop_ms": window.stop_s * 1e3,
+            "label": "" if verdict is None else verdict.label,
+            "probability": float("nan") if verdict is None else verdict.confidence,
+            "abstained": verdict is not None and verdict.abstained,
+            "model": "" if verdict is None else f"{verdict.model} {verdict.version}",
+            # beside each other a dozen words could not be read: colours tell, and the features
+            "text": _text(verdict, said) if role == "chosen" else "",
+        }
+        for name, value in values.items():
+            columns[name].append(value)
+    return columns
+
+
+def _text(verdict: Verdict | None, said: str) -> str:
+    if verdict is None:
+        return ""
+    return f"{said}?" if verdict.abstained else f"{said} {percent(verdict.confidence)}"
+
+
+class WindowMirrors:
+    """Keeps the Shapes layers of all recordings of a session in step with the windows chosen and judged."""
+
+    def __init__(self, session: Session, cells: ClassifySession) -> None:
+        self._session = session
+        self._cells = cells
+        self._writing = False
+        self._watched: dict[str, Any] = {}
+        cells.answered.connect(self.refresh)
+        session.document.chosen.connect(self._on_chosen)
+        session.document.closed.connect(self._on_closed)
+
+    def _on_chosen(self, item_id: str, what: str) -> None:
+        if what == WINDOW:
+            self.refresh(item_id)
+
+    def _on_closed(self, item_id: str) -> None:
+        self._watched.pop(item_id, None)
+
+    def _layer(self, item_id: str) -> Any | None:
+        view = self._session.view(item_id)
+        layer: Any = view.layer(WINDOWS) if view is not None else None
+        if layer is not None and self._watched.get(item_id) is not layer:
+            self._watched[item_id] = layer
+            layer.events.data.connect(self._on_layer_data)
+        return layer
+
+    def refresh(self, item_id: str) -> None:
+        """Draw the windows of a recording as they are now."""
+        layer = self._layer(item_id)
+        if layer is None or self._writing:
+            return
+        call, chosen = self._cells.call(item_id), self._cells.window(item_id)
+        shown = _shown(call, chosen)
+        self._writing = True
+        try:
+            _write(layer, shown, window_features(call, chosen))
+        finally:
+            self._writing = False
+
+    def _on_layer_data(self, event: Any) -> None:
+        """The user has changed rectangles: the one changed last is the chosen window."""
+        if self._writing or str(getattr(event, "action", "")).split(".")[-1].lower() not in (
+            "added",
+            "changed",
+            "removed",
+        ):
+            return
+        layer = event.source
+        item_id = next((key for key, watched in self._watched.items() if watched is layer), None)
+        if item_id is None:
+            return
+        changed = [int(i) for i in getattr(event, "data_indices", ()) or () if not isinstance(i, tuple)]
+        action = str(event.action).split(".")[-1].lower()
+        if action == "removed" or not changed:
+            self._take_removal(item_id, layer)
+            return
+        self._take(item_id, layer, changed[0])
+
+    def _take(self, item_id: str, layer: Any, index: int) -> None:
+        recording = self._cells.recording(item_id)
+        if recording is None or not len(layer.data):
+            return
+        index = index if -len(layer.data) <= index < len(layer.data) else len(layer.data) - 1
+        before = _before(layer, index, self._cells)
+        window = window_of(layer.data[index], _column_ms(layer), len(recording.sweeps), before)
+        self._cells.choose_window(item_id, window, "Move the window on the canvas")
+        self.refresh(item_id)
+
+    def _take_removal(self, item_id: str, layer: Any) -> None:
+        roles = list(layer.features["role"]) if "role" in layer.features else []
+        if "chosen" not in roles:
+            self._cells.choose_window(item_id, None, "Delete the window")
+        self.refresh(item_id)
+
+
+def _column_ms(layer: Any) -> float:
+    return float(layer.scale[-1])
+
+
+def _before(layer: Any, index: int, cells: ClassifySession) -> ApWindow | None:
+    """The window the rectangle stood for until now."""
+    table = layer.features
+    if "start_ms" not in table or not -len(table) <= index < len(table):
+        return None
+    row = table.iloc[index]
+    if not np.isfinite(row["start_ms"]):
+        return None
+    width = row["stop_ms"] - row["start_ms"]
+    now = (layer.data[index][:, 1].max() - layer.data[index][:, 1].min()) * _column_ms(layer)
+    if abs(width - now) > 1e-3 * max(width, 1e-9):
+        return None
+    return ApWindow(int(row["sweep"]), row["start_ms"] * 1e-3, row["stop_ms"] * 1e-3, None, _kind_of(width))
+
+
+def _kind_of(width_ms: float) -> Any:
+    return "peak" if abs(width_ms - 3.0) < 0.05 else "onset" if abs(width_ms - 50.0) < 0.5 else "manual"
+
+
+def _write(layer: Any, shown: list[tuple[ApWindow, Verdict | None, str]], features: dict[str, list[Any]]) -> None:
+    import pandas as pd
+
+    column_ms = _column_ms(layer)
+    layer.data = []
+    if not shown:
+        return
+    colours = [OTHER_CLASS_COLOUR if verdict is None else class_colour(verdict.label) for _, verdict, _ in shown]
+    widths = [float(layer.current_edge_width)] * len(shown)
+    base = 1.0 / 20
+    widths = [base * (2.0 if role == "chosen" else 1.0) for *_, role in shown]
+    layer.add_rectangles(
+        [rectangle_of(window, column_ms) for window, _, _ in shown],
+        edge_color=colours,
+        edge_width=widths,
+        face_color="transparent",
+    )
+    layer.features = pd.DataFrame(features)
+    layer.text = {"string": "{text}", "size": 8, "color": {"array": colours}, "anchor": "upper_left"}
