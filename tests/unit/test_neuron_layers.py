@@ -199,3 +199,13 @@ def test_neurons_of_no_or_one_node_make_layers(n):
     assert vectors[0].shape == (0, 2, 3)
     assert len(nodes[0]) == n
     assert_same(layers_to_neuron(nodes[0], nodes[1]["features"], neuron), neuron)
+
+
+def test_a_node_too_far_away_for_napari_is_not_drawn_and_comes_back():
+    xyz = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 10.0], [0.0, 0.0, 1e9]])
+    neuron = Neuron.from_arrays(xyz, np.array([-1, 0, 1]))
+    *_, (data, options, _) = neuron_to_layers(neuron)
+    np.testing.assert_array_equal(data[:, 0], [0.0, 10.0])
+    back = layers_to_neuron(data, options["features"], neuron)
+    np.testing.assert_array_equal(back.xyz_um, xyz)
+    np.testing.assert_array_equal(back.parents, neuron.parents)

@@ -45,6 +45,8 @@ ZYX = [2, 1, 0]
 
 _SPACE = {"scale": (1.0, 1.0, 1.0), "units": ("um", "um", "um"), "axis_labels": ("z", "y", "x")}
 NEW_NODE = -1
+_FARTHEST_UM = 1e8
+"""napari 0.9.2 counts the steps of a slider, here micrometres, in 32 bits; a hundred metres are enough."""
 
 
 def neuron_to_layers(neuron: Neuron, *, item_id: str = "", name: str = "") -> list[LayerData]:
@@ -254,12 +256,12 @@ def _extent_um(neuron: Neuron) -> float:
 
 
 def drawable_rows(neuron: Neuron) -> tree.IntArray:
-    """Rows of the nodes that have a position; napari cannot draw NaN or infinity."""
+    """Rows of the nodes that have a position napari can draw: neither NaN nor infinite nor beyond all bounds."""
     return np.flatnonzero(_has_position(neuron))
 
 
 def _has_position(neuron: Neuron) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(neuron.xyz_um).all(axis=1))
+    return np.asarray((np.abs(neuron.xyz_um) < _FARTHEST_UM).all(axis=1))  # NaN is not less either
 
 
 def _on_cycle(neuron: Neuron) -> NDArray[np.bool_]:
