@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,14 +39,64 @@ def show_neuron(viewer: Any) -> None:
     viewer.layers["sample neuron"].visible = True
 
 
+def open_repair(viewer: Any) -> Any:
+    """The repair dock on the sample neuron."""
+    viewer.open_sample(PLUGIN, "neuron")
+    settle(0.5)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Repair reconstruction")
+    settle(0.7)
+    dock.flight.animated = False
+    return dock
+
+
+def show_repair(viewer: Any) -> None:
+    """The first jump of the sample neuron, before and after."""
+    open_repair(viewer).next_jump()
+    settle(1.0)
+
+
+def show_repair_done(viewer: Any) -> None:
+    """One jump accepted, the next about to be tilted."""
+    dock = open_repair(viewer)
+    dock.next_jump()
+    dock.accept()
+    dock.mode_tilt()
+    settle(1.0)
+
+
+def show_repair_nodes(viewer: Any) -> None:
+    """A node selected for editing by hand."""
+    dock = open_repair(viewer)
+    dock.next_jump()
+    dock.tabs.setCurrentIndex(1)
+    dock.nodes.edit_button.setChecked(True)
+    dock.nodes.select([384])
+    settle(1.0)
+
+
+def show_repair_defects(viewer: Any) -> None:
+    """The defects, with what is proposed for the first."""
+    dock = open_repair(viewer)
+    dock.tabs.setCurrentIndex(2)
+    dock.defects.list.setCurrentRow(0)
+    dock.defects.go_to()
+    settle(1.0)
+
+
 PICTURES: dict[str, Callable[[Any], None]] = {
     "workbench": show_workbench,
     "recording": show_recording,
     "neuron": show_neuron,
+    "repair": show_repair,
+    "repair-done": show_repair_done,
+    "repair-nodes": show_repair_nodes,
+    "repair-defects": show_repair_defects,
 }
 
 
 def take(name: str, theme: str, folder: Path) -> Path:
+    # no picture shall show what was done for another, nor the journals of whoever takes it
+    os.environ["NAPARI_CELLTYPE_STATE"] = tempfile.mkdtemp()
     viewer = new_viewer(theme=theme, size=SIZE)
     PICTURES[name](viewer)
     settle(1.0, until=lambda: traces_are_drawn(viewer))

@@ -151,8 +151,8 @@ def test_the_keys_work_in_the_dock(dock, qtbot, key, modifier, expected):
 def test_the_keys_work_in_the_canvas_and_are_given_back(viewer, path, qtbot):
     pressed = []
     viewer.bind_key("J", pressed.append)
-    viewer_keys, before = dict(viewer.keymap), None
     open_neuron(viewer, path)
+    viewer_keys = dict(viewer.keymap)
     before = {layer.name: dict(layer.keymap) for layer in viewer.layers}
     dock = RepairDock(viewer)
     qtbot.addWidget(dock)

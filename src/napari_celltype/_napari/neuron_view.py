@@ -141,7 +141,8 @@ class NeuronView:
                 layer.data = data
             return
         layer.data[:] = data
-        layer.refresh(thumbnail=False)
+        # one layer is enough to tell the viewer that the extent has changed, and a hidden one has nothing to highlight
+        layer.refresh(thumbnail=False, highlight=layer.visible, extent=isinstance(layer, Vectors))
 
     @contextmanager
     def _no_echo(self) -> Iterator[None]:

@@ -39,6 +39,9 @@ _MODE_TIPS = {
 }
 
 
+_WIDEST = ("88888", "+888.8", "888.8 ⚠", "88,888", "88,888", "●● accepted", "align")
+
+
 class JumpsTab(QWidget):
     """Lists the jumps of a session; ``desk`` runs what may fail and reports it."""
 
@@ -68,8 +71,10 @@ class JumpsTab(QWidget):
         self.table.setMinimumHeight(90)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setResizeContentsPrecision(30)
+        # fitted once to the longest texts there are: fitting to the contents at every change costs more than the change
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        for column, text in enumerate(_WIDEST):
+            header.resizeSection(column, self.table.fontMetrics().horizontalAdvance(text) + 18)
         header.setStretchLastSection(True)
         header.setHighlightSections(False)
         self.table.selectionModel().selectionChanged.connect(self._on_table_selected)

@@ -73,18 +73,23 @@ class RepairOverlay:
         layer = self.layer(JUMPS)
         if not isinstance(layer, Points):
             layer = self._add(JUMPS, Points, np.empty((0, 3)), canvas_size_limits=(12, 36), border_width=0.12)
-        with layer.events.data.blocker():
-            if len(layer.data) == len(places):
-                layer.data[:] = places
-            else:
-                layer.selected_data = set()
-                layer.data = places
-        if len(places):
-            layer.size = sizes
+        same_rows = len(layer.data) == len(places)
+        # every setter redraws the layer, so only what differs is set
+        if not same_rows:
+            layer.selected_data = set()
+            layer.data = places
+        elif not np.array_equal(layer.data, places):
+            layer.data[:] = places
+            layer.refresh(thumbnail=False)
+        if not len(places):
+            return
+        if not same_rows:
             layer.border_width = 0.12
             layer.face_color = np.zeros((len(rows), 4), dtype=np.float32)
+        if not same_rows or not np.array_equal(layer.size, sizes):
+            layer.size = sizes
+        if not same_rows or not np.array_equal(layer.border_color, colours):
             layer.border_color = colours
-        layer.refresh(thumbnail=False)
 
     def show_preview(self, preview: Preview | None) -> None:
         """Draw the part a jump's repair moves, where it was (grey) and where it goes."""
@@ -103,7 +108,11 @@ class RepairOverlay:
             )
             layer.opacity = 1.0
             return
-        layer.data = lines
+        if layer.data.shape != lines.shape:
+            layer.data = lines
+        elif not np.array_equal(layer.data, lines):
+            layer.data[:] = lines
+            layer.refresh(thumbnail=False)
 
     def _add(self, role: str, kind: Any, data: NDArray[np.float64], **options: Any) -> Layer:
         selection = set(self._viewer.layers.selection)
