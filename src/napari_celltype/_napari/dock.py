@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .plots.theme import PlotTheme, theme_of
@@ -63,10 +63,27 @@ class Dock(QWidget):
                 self._end()
         elif event.type() == QEvent.Type.Show and not self._was_shown:
             self._was_shown = True
+            self._watch_window()
             self._settle()
         elif event.type() in {QEvent.Type.Close, QEvent.Type.DeferredDelete}:
             self._end()
         return bool(super().event(event))
+
+    def _watch_window(self) -> None:
+        """Hear of the window's end, of which its docks are told nothing before they are deleted."""
+        dock = self.parent()
+        window = dock.parent() if isinstance(dock, QDockWidget) else None
+        if isinstance(window, QMainWindow):
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """End with the window; a close the user asked for may still be refused, so that its deletion counts."""
+        if isinstance(watched, QMainWindow) and (
+            event.type() == QEvent.Type.DeferredDelete
+            or (event.type() == QEvent.Type.Close and not event.spontaneous())
+        ):
+            self._end()
+        return bool(super().eventFilter(watched, event))
 
     def _settle(self) -> None:
         """Take a useful size, and leave the layer list its height: a dock at the bottom begins right of it."""

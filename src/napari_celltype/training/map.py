@@ -102,7 +102,12 @@ def _lay_out(reference: FloatArray, seed: int, steps: int) -> FloatArray:
     from openTSNE import TSNE
 
     made = TSNE(
-        perplexity=PERPLEXITY, n_iter=steps, initialization="pca", random_state=seed, n_jobs=1, negative_gradient_method="bh"
+        perplexity=PERPLEXITY,
+        n_iter=steps,
+        initialization="pca",
+        random_state=seed,
+        n_jobs=1,
+        negative_gradient_method="bh",
     )
     return np.asarray(made.fit(reference), dtype=float)
 
@@ -202,7 +207,8 @@ def _facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFacts:
     facts = report["map"]
     return CardFacts(
         data=MOUSE_DATA.format(cells=len(cells), donors=len(set(cells.donors.tolist())))
-        + " The map holds, for each cell, its place, its class, its cluster, its cortical layer, its sampling rate and its sparse components.",
+        + " The map holds, for each cell, its place, its class, its cluster, its cortical layer, its sampling rate and "
+        "its sparse components.",
         split=MOUSE_SPLIT,
         needs=NEEDS,
         abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=MIN_FEATURES, far=farthest),

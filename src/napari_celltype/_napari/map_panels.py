@@ -1,0 +1,135 @@
+"""Parts of the Map dock: what colours mean, the nearest cells, and laying out one's own cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+__all__ = ["Legend", "NearTable", "RefitBar"]
+
+
+class Legend(QLabel):
+    """Names in their colours, as many lines as they need."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def show_groups(self, names: Sequence[str], colours: Sequence[str], counts: Sequence[int]) -> None:
+        """One dot, name and number of cells a group."""
+        parts = [
+            f'<span style="color:{colour}">●</span>&nbsp;{escape(name).replace(" ", "&nbsp;")}&nbsp;'
+            f"<small>{count:,}</small>"
+            for name, colour, count in zip(names, colours, counts, strict=True)
+        ]
+        self.setText(" &nbsp; ".join(parts))
+
+    def show_ramp(self, low: str, high: str, colours: Sequence[str]) -> None:
+        """A ramp between two numbers."""
+        dots = "".join(f'<span style="color:{colour}">■</span>' for colour in colours)
+        self.setText(f"{escape(low)} {dots} {escape(high)}")
+
+
+class NearTable(QTableWidget):
+    """Cells nearest to the one placed; :attr:`chosen` tells the rows of the map that are marked in it."""
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[int] = []
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setShowGrid(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(20)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setHighlightSections(False)
+        self.setToolTip("Nearest reference cells in the space of components, nearest first; select to ring them")
+        self.itemSelectionChanged.connect(self._on_selection_changed)
+
+    def show_cells(self, rows: Sequence[int], heads: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+        """One line a cell."""
+        self.blockSignals(True)
+        self._rows = list(rows)
+        self.clearSelection()
+        self.setColumnCount(len(heads))
+        self.setHorizontalHeaderLabels(list(heads))
+        self.setRowCount(len(texts))
+        for row, line in enumerate(texts):
+            for column, text in enumerate(line):
+                self.setItem(row, column, QTableWidgetItem(text))
+        self.blockSignals(False)
+
+    def _on_selection_changed(self) -> None:
+        marked = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        self.chosen.emit([self._rows[row] for row in marked])
+
+
+class RefitBar(QWidget):
+    """Perplexity, seed, go and cancel; :attr:`asked` carries both numbers."""
+
+    asked = Signal(float, int)
+    cancelled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.perplexity = QDoubleSpinBox()
+        self.perplexity.setRange(2.0, 500.0)
+        self.perplexity.setDecimals(0)
+        self.perplexity.setValue(30.0)
+        self.perplexity.setToolTip("About how many neighbours each cell is kept close to; at most a third of the cells")
+        self.seed = QSpinBox()
+        self.seed.setRange(0, 99_999)
+        self.seed.setToolTip("The same cells, perplexity and seed give the same map")
+        self.go = QPushButton("Lay out")
+        self.go.setToolTip("Lay out one's own cells by t-SNE, beside the fixed map")
+        self.cancel = QPushButton("Cancel")
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 100)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for text, box in (("Perplexity", self.perplexity), ("Seed", self.seed)):
+            label = QLabel(text)
+            label.setBuddy(box)
+            row.addWidget(label)
+            row.addWidget(box)
+        row.addWidget(self.go)
+        row.addWidget(self.progress, 1)
+        row.addWidget(self.cancel)
+        row.addStretch(0)
+        self.go.clicked.connect(self._on_go_clicked)
+        self.cancel.clicked.connect(self.cancelled)
+        self.show_busy(False)
+
+    def show_busy(self, busy: bool) -> None:
+        """Offer to cancel while working, to begin else."""
+        for widget in (self.progress, self.cancel):
+            widget.setVisible(busy)
+        self.go.setVisible(not busy)
+        self.perplexity.setEnabled(not busy)
+        self.seed.setEnabled(not busy)
+        if not busy:
+            self.progress.setValue(0)
+
+    def _on_go_clicked(self) -> None:
+        self.asked.emit(self.perplexity.value(), self.seed.value())
