@@ -75,7 +75,7 @@ class WaveformSettings:
     judging_members: int = 2
     shipped_members: int = 3
     n_folds: int = 5
-    n_seeds: int = 2
+    n_seeds: int = 1
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     dimensions: int = 16
     form: WindowFormat = PEAK_FORMAT

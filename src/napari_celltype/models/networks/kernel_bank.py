@@ -8,6 +8,7 @@ which tells a cell's sampling rate apart, and with it, in the labelled data, its
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,26 +88,23 @@ class KernelExpert(nn.Module):
 
     def shares(self, x: Tensor) -> Tensor:
         """For what share of the window each kernel's answer exceeds its threshold."""
-        parts = [
-            torch.sigmoid((answers - self.thresholds[part, None]) / self.softness[part, None]).mean(dim=-1)
-            for part, answers in self._answers(x)
-        ]
-        return torch.cat(parts, dim=1)
+        # thresholds and softness go into the convolution: answers are then passed over once and not four times
+        kernels, bias = self.kernels / self.softness[:, None], -self.thresholds / self.softness
+        return torch.cat([answers.sigmoid_().mean(dim=-1) for _, answers in self._answers(x, kernels, bias)], dim=1)
 
-    def _answers(self, x: Tensor) -> list[tuple[slice, Tensor]]:
-        found, first = [], 0
+    def _answers(self, x: Tensor, kernels: Tensor, bias: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        first = 0
         for order in (1, 2):
             source = x.diff(n=order, dim=-1)[:, None, :]
             for reach in self.shape.reaches:
                 part = slice(first, first + self.shape.each)
-                found.append((part, nn.functional.conv1d(source, self.kernels[part, None, :], dilation=reach)))
+                yield part, nn.functional.conv1d(source, kernels[part, None, :], bias[part], dilation=reach)
                 first = part.stop
-        return found
 
     @torch.no_grad()
     def learn_thresholds(self, x: Tensor, rng: np.random.Generator, noise_mv: float) -> None:
         """Draw each threshold from what its kernel answers to training windows; learn centre and scale of shares."""
-        for part, answers in self._answers(x):
+        for part, answers in self._answers(x, self.kernels, torch.zeros(self.shape.kernels)):
             for kernel, row in zip(range(part.start, part.stop), answers.transpose(0, 1), strict=True):
                 one = row[int(rng.integers(len(row)))]
                 self.thresholds[kernel] = torch.quantile(one, float(rng.uniform(0.05, 0.95)))

@@ -148,8 +148,9 @@ class TripleCnn(nn.Module):
         members = self.shape.members
         x = x.expand(members, *x.shape) if x.dim() == 2 else x
         found = []
+        spectrum = self._spectrum(x) if {"real", "imaginary"} & set(self.shape.streams) else None
         for stream, encoder in self.encoders.items():
-            coded = encoder(self._input(stream, x))
+            coded = encoder(self._input(stream, x, spectrum))
             found.append(coded.unflatten(1, (members, -1)).flatten(2))
         if self.bank is not None:
             found.append(self.bank(self._input("time", x)))
@@ -164,7 +165,7 @@ class TripleCnn(nn.Module):
         mean = logits.log_softmax(dim=-1).logsumexp(dim=0) - math.log(self.shape.members)
         return mean, hidden.permute(1, 0, 2).flatten(1)
 
-    def _input(self, stream: str, x: Tensor) -> Tensor:
+    def _input(self, stream: str, x: Tensor, spectrum: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """(items, members * channels, length)."""
         if stream == "time":
             channels = [(x - self.centre) / self.spread]
@@ -173,7 +174,7 @@ class TripleCnn(nn.Module):
                 channels.append(torch.nn.functional.pad(slope, ((order + 1) // 2, order + 1 - (order + 1) // 2)))
             return torch.stack(channels, dim=2).permute(1, 0, 2, 3).flatten(1, 2)
         which = 0 if stream == "real" else 1
-        part = self._spectrum(x)[which]
+        part = (self._spectrum(x) if spectrum is None else spectrum)[which]
         return ((part - self.coefficient_centre[which]) / self.coefficient_spread[which]).transpose(0, 1)
 
     def _spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
