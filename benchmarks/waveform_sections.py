@@ -50,7 +50,7 @@ _LEARNT = """
 What was learnt, and what did not help (the kernel machine alone or networks alone, five types, two draws of folds):
 
 - **The sampling rate is a short cut.** All Ndnf and nearly all Vip cells were recorded at 50 kHz. Without a common
-  low-pass, or with features that measure noise, a classifier gains one to two points by recognising the rate: among
+  low-pass, or with features that measure noise, a classifier gains up to 1.5 points by knowing the rate: among
   excitatory cells alone, hard thresholds on the filtered slopes tell the rate with an AUC of 0.97. Soft thresholds, as
   wide as the noise of a good recording, bring that to 0.83 (the filtered trace itself: 0.82); adding noise to the
   200 kHz cells until both rates are alike then changes the accuracy by less than 0.002. Read the figures within each
