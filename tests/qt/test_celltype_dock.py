@@ -423,6 +423,16 @@ def test_a_rectangle_moved_on_the_canvas_moves_the_window_and_asks_again(viewer,
     assert dock.result.headline.text() == "I don't know"
 
 
+def test_answers_that_come_while_a_neuron_is_shown_in_3d_are_drawn_afterwards(viewer, qtbot):
+    viewer.dims.ndisplay = 3
+    dock = open_dock(viewer, qtbot)
+    item = open_recording(viewer, make_firing_recording(2))
+    viewer.dims.ndisplay = 3
+    wait_for_all(dock, qtbot)
+    viewer.dims.ndisplay = 2
+    assert len(windows_layer(viewer, item).data) == 2
+
+
 def test_a_rectangle_drawn_on_another_row_is_a_window_of_that_sweep(viewer, qtbot):
     dock = open_dock(viewer, qtbot)
     item = answered(dock, qtbot)

@@ -94,6 +94,8 @@ class CellTypeDock(Dock):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(upper)
+        # nothing is cut off at the side: only long answers scroll, downwards
+        scroll.setMinimumWidth(upper.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         splitter.addWidget(scroll)
         splitter.addWidget(self.tabs)
         splitter.setSizes([380, 260])

@@ -42,8 +42,8 @@ class ModelForm(QWidget):
         self.model = _combo(
             "Model that is asked. Waveform models look at the window, feature models at the whole recording."
         )
-        self.version = _combo("Version of the model")
-        self.device = _combo("Where networks run. If it is not there, the CPU is used and a note says so.")
+        self.version = _combo("Version of the model", 3)
+        self.device = _combo("Where networks run. If it is not there, the CPU is used and a note says so.", 4)
         for text, value in _DEVICES:
             self.device.addItem(text, value)
         self.card = QPushButton("Card")
@@ -157,11 +157,11 @@ class ModelForm(QWidget):
         self.card_requested.emit()
 
 
-def _combo(tip: str) -> QComboBox:
+def _combo(tip: str, letters: int = 8) -> QComboBox:
     combo = QComboBox()
     combo.setToolTip(tip)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(5)
+    combo.setMinimumContentsLength(letters)
     return combo
 
 

@@ -96,12 +96,19 @@ class WindowMirrors:
         self._cells = cells
         self._writing = False
         self._watched: dict[str, Any] = {}
+        self._waiting: set[str] = set()
+        session.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         cells.answered.connect(self.refresh)
         session.document.chosen.connect(self._on_chosen)
         session.document.closed.connect(self._on_closed)
 
     def _on_chosen(self, item_id: str, what: str) -> None:
         if what == WINDOW:
+            self.refresh(item_id)
+
+    def _on_ndisplay(self) -> None:
+        waiting, self._waiting = self._waiting, set()
+        for item_id in waiting:
             self.refresh(item_id)
 
     def _on_closed(self, item_id: str) -> None:
@@ -119,6 +126,10 @@ class WindowMirrors:
         """Draw the windows of a recording as they are now."""
         layer = self._layer(item_id)
         if layer is None or self._writing:
+            return
+        if self._session.viewer.dims.ndisplay != 2:
+            # napari cannot add shapes to an empty layer in 3D, where recordings are hidden anyway
+            self._waiting.add(item_id)
             return
         call, chosen = self._cells.call(item_id), self._cells.window(item_id)
         shown = _shown(call, chosen)

@@ -27,7 +27,7 @@ class SweepsTab(QWidget):
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.votes = VoteTable()
-        self.view = make_table_view(self.votes, stretch=2)
+        self.view = make_table_view(self.votes, stretch=1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 2, 0, 0)
         column.setSpacing(2)

@@ -91,7 +91,7 @@ class WindowLine(QWidget):
                 ("Onset", "Put the window around the stimulus onset: 25 ms to each side (O)", "_on_key_onset"),
                 ("◂", "Suggested window before (Shift+W)", "_on_key_previous"),
                 ("▸", "Next suggested window (W)", "_on_key_next"),
-                ("Zoom", "Zoom to the window (Z)", "_on_key_zoom"),
+                ("⌕", "Zoom to the window (Z)", "_on_key_zoom"),
                 ("↶", "Undo (Ctrl+Z)", "_on_key_undo"),
                 ("↷", "Redo (Ctrl+Shift+Z)", "_on_key_redo"),
             )
@@ -110,7 +110,7 @@ class WindowLine(QWidget):
         spin.setSuffix(" ms")
         spin.setKeyboardTracking(False)
         spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        spin.setFixedWidth(88)
+        spin.setFixedWidth(82)
         spin.setToolTip(tip)
         return spin
 

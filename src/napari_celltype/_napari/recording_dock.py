@@ -104,7 +104,6 @@ class RecordingDock(Dock):
         column.addWidget(self.banner)
         column.addWidget(plots, 1)
         self.window_line = WindowLine(self)
-        column.addWidget(self.window_line)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self._build_list())
         splitter.addWidget(right)
@@ -114,7 +113,8 @@ class RecordingDock(Dock):
         splitter.setChildrenCollapsible(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 2)
-        outer.addWidget(splitter)
+        outer.addWidget(splitter, 1)
+        outer.addWidget(self.window_line)
 
     def _build_list(self) -> QWidget:
         self.chooser = QComboBox()
