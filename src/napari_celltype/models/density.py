@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ __all__ = ["Clouds", "SoftenedClouds"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+_MOST_KEPT = 32
+
 
 @dataclass(frozen=True, eq=False)
 class Clouds:
@@ -26,14 +28,14 @@ class Clouds:
     log_shares: FloatArray
     owner: IntArray
     freedom: float
+    _kept: dict[bytes, tuple[FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
     def log_probabilities(self, x: FloatArray, columns: IntArray | None = None) -> FloatArray:
         """Of the classes, (n, k), judged by these columns only (by default all)."""
         chosen = np.arange(x.shape[1]) if columns is None else columns
-        roots = np.linalg.cholesky(self.spreads[:, chosen[:, None], chosen])
+        whitening, volumes = self._whitening(chosen)
         gaps = x[None, :, chosen] - self.means[:, None, chosen]
-        squared = (np.linalg.solve(roots, gaps.transpose(0, 2, 1)) ** 2).sum(axis=1)
-        volumes = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        squared = ((whitening @ gaps.transpose(0, 2, 1)) ** 2).sum(axis=1)
         fits = (self.log_shares - volumes)[:, None] - 0.5 * (self.freedom + len(chosen)) * np.log1p(
             squared / self.freedom
         )
@@ -41,6 +43,17 @@ class Clouds:
         shares = np.stack([p[:, self.owner == k].sum(axis=1) for k in range(self.owner.max() + 1)], axis=1)
         logs: FloatArray = np.log(np.maximum(shares, 1e-12))
         return logs
+
+    def _whitening(self, columns: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Inverse roots of the spreads over these columns, and log volumes; kept, as cells of a day lack the same."""
+        key = columns.tobytes()
+        if key not in self._kept:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            roots = np.linalg.cholesky(self.spreads[:, columns[:, None], columns])
+            volumes = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+            self._kept[key] = np.linalg.inv(roots), volumes
+        return self._kept[key]
 
 
 @dataclass(frozen=True, eq=False)
