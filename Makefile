@@ -20,8 +20,9 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 demo: $(READY) ## open napari on the sample recording and neuron (without a display: save a screenshot)
 	@$(PYTHON) -m napari_celltype demo
 
-test: $(READY) ## run the tests
-	$(RUN) $(PYTHON) -m pytest
+test: $(READY) ## run the tests: those without a window in parallel, those with one in turn (windows share the keyboard)
+	$(PYTHON) -m pytest -n auto tests/unit
+	$(RUN) $(PYTHON) -m pytest tests/qt tests/viewer
 
 check: lint types contract manifest docs ## everything static: style, types, imports, manifest, documentation
 
