@@ -28,8 +28,10 @@ def open_demo(viewer: Any) -> list[str]:
     recording, neuron = document.current_recording, document.current_neuron
     assert recording is not None
     assert neuron is not None
-    document.select_sweeps(recording.id, _sweeps_with_spikes(recording.value))
     said = predict_current(viewer)
+    # the sweep of the window judged stays among those shown
+    judged = document.selected_sweeps(recording.id)
+    document.select_sweeps(recording.id, [*judged, *_sweeps_with_spikes(recording.value)][: SWEEPS_SHOWN + 1])
     return [_describe_recording(recording.value), *said, _describe_neuron(neuron.value)]
 
 
