@@ -12,8 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from qtpy.QtWidgets import QDockWidget
+
 from napari_celltype._napari.demo import new_viewer, open_demo, settle, traces_are_drawn
-from napari_celltype._napari.session import PLUGIN, session_of
+from napari_celltype._napari.session import PLUGIN, RECORDING_DOCK, session_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIZE = (1280, 720)
@@ -83,10 +86,52 @@ def show_repair_defects(viewer: Any) -> None:
     settle(1.0)
 
 
+def open_side_dock(viewer: Any, name: str) -> Any:
+    """One of the docks of features on the sample recording, with the height of the window to itself."""
+    viewer.open_sample(PLUGIN, "recording")
+    settle(0.5, until=lambda: _recording_docks(viewer))
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    for other in _recording_docks(viewer):
+        other.hide()
+    return dock
+
+
+def _recording_docks(viewer: Any) -> list[QDockWidget]:
+    docks = viewer.window._qt_window.findChildren(QDockWidget)
+    return [dock for dock in docks if dock.objectName().startswith(RECORDING_DOCK)]
+
+
+def show_gates(viewer: Any) -> None:
+    """The sample cell's gates beside the class averages, the most telling features first."""
+    dock = open_side_dock(viewer, "Feature gates")
+    dock.order.setCurrentIndex(dock.order.findData("contribution"))
+    settle(1.0, until=lambda: dock.cell is not None and dock.cell.adds is not None and len(dock.sheet.panels) == 3)
+
+
+def show_gates_all(viewer: Any) -> None:
+    """All reference cells, clustered, features clustered too."""
+    dock = open_side_dock(viewer, "Feature gates")
+    dock.order.setCurrentIndex(dock.order.findData("similarity"))
+    dock.shown.setCurrentIndex(dock.shown.findData("all"))
+    settle(2.0, until=lambda: dock.cell is not None and dock.sheet is not None and dock.sheet.tree is not None)
+
+
+def show_map(viewer: Any) -> None:
+    """The sample cell among the reference cells, some of which are selected."""
+    dock = open_side_dock(viewer, "Map")
+    settle(1.0, until=lambda: bool(dock.places))
+    x, y = next(iter(dock.places.values())).xy
+    dock.scatter.drawn.emit(np.array([(x - 60, y - 8), (x - 12, y - 8), (x - 12, y + 12), (x - 60, y + 12)]))
+    settle(1.0)
+
+
 PICTURES: dict[str, Callable[[Any], None]] = {
     "workbench": show_workbench,
     "recording": show_recording,
     "neuron": show_neuron,
+    "gates": show_gates,
+    "gates-all": show_gates_all,
+    "map": show_map,
     "repair": show_repair,
     "repair-done": show_repair_done,
     "repair-nodes": show_repair_nodes,

@@ -72,9 +72,9 @@ def test_without_a_recording_the_class_averages_are_shown_and_it_says_what_to_do
 def test_a_recording_is_measured_judged_and_explained(dock, qtbot):
     show(dock, qtbot)
     qtbot.waitUntil(lambda: len(dock.sheet.panels) == 3)
+    qtbot.waitUntil(lambda: not dock.progress.isVisible())
     assert dock.sheet.panels[0].labels[0] == "This cell"
     assert dock.head.text() == "cell.abf: Pvalb 83% · 40 of 41 features measured · 20 gates over half open"
-    assert not dock.progress.isVisible()
 
 
 def test_voltage_clamp_is_a_sentence_and_the_averages_stay(dock, qtbot):

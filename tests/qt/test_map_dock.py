@@ -10,13 +10,13 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_celltype._napari import map_dock as module
-from napari_celltype._napari.map_dock import MapDock, describe_selection
+from napari_celltype._napari.map_dock import MapDock, describe_place, describe_selection
 from napari_celltype._napari.map_steps import tree_of
 from napari_celltype._napari.plots.scatter import FEW
 from napari_celltype.errors import ModelError
 from napari_celltype.workbench import Item
 from napari_celltype.workbench.measured import MeasuredCell
-from napari_celltype.workbench.place import CellMap, OwnCells
+from napari_celltype.workbench.place import CellMap, OwnCells, Place
 from qt.recordings import make_recording
 
 N = 60
@@ -235,3 +235,11 @@ def test_closed_and_opened_again_five_times(viewer, qtbot, monkeypatch):
 def test_what_is_selected_is_counted_by_class():
     assert describe_selection(np.array([0, 3, 1]), 0, make_map()) == "3 selected: 2 Pvalb, 1 Sst"
     assert describe_selection(np.array([], dtype=int), 0, make_map()) == ""
+
+
+def test_a_place_found_by_few_features_or_far_from_all_says_so():
+    place = Place("c", np.zeros(2), np.array([0, 3, 1]), np.ones(3), is_far=True, known=(6, 41))
+    text = describe_place(place, make_map())
+    assert "of its 3 nearest cells, 2 Pvalb, 1 Sst" in text
+    assert "Only 6 of 41 features" in text
+    assert "unlike all of them" in text

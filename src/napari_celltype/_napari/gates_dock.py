@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QProgressBar,
+    QSizePolicy,
     QStackedLayout,
     QToolButton,
     QToolTip,
@@ -131,6 +132,8 @@ class GatesDock(Dock):
         self._stack = QStackedLayout(pages)
         self._stack.addWidget(self.message)
         self._stack.addWidget(self.heatmap)
+        # else napari gives the height to an empty stretch below
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 2)
         outer.setSpacing(3)

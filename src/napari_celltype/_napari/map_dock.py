@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QProgressBar,
+    QSizePolicy,
     QSplitter,
     QStackedLayout,
     QToolButton,
@@ -91,7 +92,8 @@ class MapDock(Dock):
         self.colour.setToolTip("What the points are coloured by")
         for box in (self.chooser, self.colour):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
+            box.setMinimumContentsLength(7)
+        self.chooser.setMinimumContentsLength(12)
         self.lasso = QToolButton()
         self.lasso.setText("Lasso")
         self.lasso.setCheckable(True)
@@ -125,6 +127,8 @@ class MapDock(Dock):
         self.legend = Legend()
         self.about = QLabel()
         self.about.setWordWrap(True)
+        # else napari gives the height to an empty stretch below
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 2)
         outer.setSpacing(3)
@@ -435,8 +439,10 @@ def describe_place(place: Place, cell_map: CellMap) -> str:
         return f"{place.name} is placed."
     counts = Counter(cell_map.cells[names[0]].iloc[place.near].map(_text))
     listed = ", ".join(f"{count} {spoken(name)}" for name, count in counts.most_common())
-    near = f"{place.name}: of its {len(place.near)} nearest cells, {listed}."
-    return near + " It is unlike all of them: its place says little." if place.is_far else near
+    text = f"{place.name}: of its {len(place.near)} nearest cells, {listed}."
+    if place.known is not None and place.known[0] < place.known[1] / 2:
+        text += f" Only {place.known[0]} of {place.known[1]} features place it; the rest are filled in by expectation."
+    return text + " It is unlike all of them: its place says little." if place.is_far else text
 
 
 def _near_texts(place: Place, cell_map: CellMap) -> tuple[list[str], list[list[str]]]:

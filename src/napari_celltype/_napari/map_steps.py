@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def tree_of(cell_map: CellMap) -> Any:
 def place_steps(cell_map: CellMap, cells: Sequence[MeasuredCell]) -> Generator[Placed, None, None]:
     """Places of the session's cells, one after the other."""
     for cell in cells:
-        yield {cell.item_id: place_cell(cell_map, cell.features, cell.name)}
+        place = place_cell(cell_map, cell.features, cell.name)
+        yield {cell.item_id: replace(place, known=(cell.n_known, len(cell.features)))}
 
 
 def lasso_steps(

@@ -137,7 +137,7 @@ def headline(cell: CellGates) -> str:
     open_ = int((np.nan_to_num(cell.gates) > 0.5).sum())
     return (
         f"{cell.name}: {spoken(cell.label)} {cell.confidence:.0%}{doubt} · {known} of {len(cell.gates)} features "
-        f"measured · {open_} gates over half open"
+        f"measured · {open_} {'gate' if open_ == 1 else 'gates'} over half open"
     )
 
 

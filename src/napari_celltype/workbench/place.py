@@ -68,7 +68,8 @@ class CellMap:
 class Place:
     """Where a cell lies, and its nearest cells with their distances, nearest first.
 
-    ``is_far`` says that it is farther from all of them than they usually are from each other.
+    ``is_far`` says that it is farther from all of them than they usually are from each other; ``known`` says by how
+    many of how many measured numbers it was placed, where that is known.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Place:
     near: IntArray
     distances: FloatArray
     is_far: bool = False
+    known: tuple[int, int] | None = None
 
 
 def map_of(model: MapModel) -> CellMap:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from vispy import scene
 from vispy.app import use_app
 
+from .dots import Dots
 from .palette import rgba
 from .theme import PlotTheme
 
@@ -87,8 +88,9 @@ class ScatterView(QWidget):
 
     def _build_visuals(self) -> None:
         root = self.view.scene
-        self._all, self._few, self._marks = (scene.visuals.Markers(parent=root) for _ in range(3))
-        for order, visual in enumerate((self._all, self._few, self._marks)):
+        self._fine, self._marks = (scene.visuals.Markers(parent=root) for _ in range(2))
+        self._all, self._few = (Dots(parent=root) for _ in range(2))
+        for order, visual in enumerate((self._all, self._few, self._fine, self._marks)):
             visual.order = order
             visual.set_gl_state("translucent", depth_test=False)
             visual.visible = False
@@ -145,19 +147,21 @@ class ScatterView(QWidget):
             self._draw_points()
 
     def _draw_points(self) -> None:
-        self._all.visible = bool(len(self.points))
-        self._few.visible = False
+        many = len(self.points) > FEW
+        self._all.visible, self._few.visible = many, False
+        self._fine.visible = bool(len(self.points)) and not many
         if len(self.points):
             colours = self._rgba[self._order].copy()
             if len(self._selected):
                 chosen = np.zeros(len(self.points), dtype=bool)
                 chosen[self._selected] = True
                 colours[~chosen[self._order], 3] *= _FADED
-            options = {"edge_width": 0, "size": _size(len(self.points)), "symbol": "disc"}
-            shown = self.points[self._order].astype(np.float32)
-            self._all.set_data(shown, face_color=colours, **options)
-            if len(self.points) > FEW:
-                self._few.set_data(shown[:FEW], face_color=colours[:FEW], **options)
+            shown, size = self.points[self._order].astype(np.float32), _size(len(self.points))
+            if many:
+                self._all.set_data(shown, colours, size)
+                self._few.set_data(shown[:FEW], colours[:FEW], size)
+            else:
+                self._fine.set_data(shown, face_color=colours, edge_width=0, size=size, symbol="disc")
         self.canvas.update()
 
     def show_marks(self, marks: list[tuple[str, FloatArray]]) -> None:
@@ -255,6 +259,9 @@ class ScatterView(QWidget):
         self._resting.start()
 
     def _on_rest(self) -> None:
+        if self._pressed is not None:
+            self._resting.start()
+            return
         self._all.visible, self._few.visible = True, False
         self.canvas.update()
 
