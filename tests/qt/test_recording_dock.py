@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -230,7 +232,10 @@ def test_taken_out_of_its_dock_it_lets_go_of_everything(viewer, qtbot):
 
 
 def _endless():
-    while True:
+    # longer than any test, but no failure may keep the process alive
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        time.sleep(0.005)
         yield None
 
 

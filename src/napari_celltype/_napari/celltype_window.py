@@ -179,8 +179,10 @@ class WindowLine(QWidget):
         if what != WINDOW or item_id != self.control.item_id:
             return
         window = self.window
-        if window is not None and window.sweep not in self._document.selected_sweeps(item_id):
-            self._document.select_sweeps(item_id, [window.sweep])
+        shown = self._document.selected_sweeps(item_id)
+        if window is not None and window.sweep not in shown:
+            # sweeps laid over each other were chosen by somebody, a single one may be just the first
+            self._document.select_sweeps(item_id, [*shown, window.sweep] if len(shown) > 1 else [window.sweep])
         self.refresh()
 
     def _on_current_changed(self, _: str | None) -> None:
