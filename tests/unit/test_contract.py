@@ -14,7 +14,7 @@ import napari_celltype as nct
 
 PACKAGE = Path(nct.__file__).parent
 GUI = {"napari", "qtpy", "magicgui", "pyqtgraph", "vispy", "superqt", "PyQt6", "PySide6"}
-CORE = ("io", "ephys", "morphology", "models", "training", "workbench", "samples")
+CORE = ("io", "ephys", "morphology", "models", "training", "workbench", "samples", "download")
 DOMAIN = ("errors", "recording", "neuron", "tree")
 LATER = {
     "io": {"ephys", "models", "training", "workbench"},
@@ -23,6 +23,7 @@ LATER = {
     "morphology": {"models", "training", "workbench", "ephys"},
     "models": {"training", "workbench"},
     "training": {"workbench"},
+    "download": {"ephys", "morphology", "models", "training", "workbench"},
 }
 
 

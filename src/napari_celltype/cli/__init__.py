@@ -31,6 +31,7 @@ COMMANDS = (
     "convert",
     "simulate",
     "models",
+    "download",
     "train",
     "evaluate",
     "info",

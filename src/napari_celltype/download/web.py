@@ -1,0 +1,146 @@
+"""Talking to a server: bounded waiting, bounded retries, and failures in plain sentences."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from napari_celltype import __version__
+from napari_celltype.errors import CelltypeError
+
+__all__ = ["DownloadError", "PassingError", "Patience", "ask_json", "ask_size", "open_url", "persist"]
+
+_T = TypeVar("_T")
+_LONGEST_PAUSE_S = 60.0
+
+
+class DownloadError(CelltypeError):
+    """Something cannot be fetched. ``ends_all`` tells that nothing after it could be fetched either."""
+
+    def __init__(self, reason: str, *, path: Any = None, hint: str = "", ends_all: bool = False) -> None:
+        self.ends_all = ends_all
+        super().__init__(reason, path=path, hint=hint)
+
+
+class PassingError(Exception):
+    """A trouble that may be over in a moment: worth another attempt."""
+
+    def __init__(self, reason: str, *, wait_s: float | None = None, offline: bool = False) -> None:
+        self.wait_s, self.offline = wait_s, offline
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a silent server, how often to ask again, and the first pause, doubled each time."""
+
+    timeout_s: float = 30.0
+    attempts: int = 5
+    pause_s: float = 1.0
+
+
+def persist(patience: Patience, step: Callable[[], _T]) -> _T:
+    """Do ``step``, again after a passing trouble, at most ``patience.attempts`` times.
+
+    Raises
+    ------
+    DownloadError
+        When the last attempt failed too.
+    """
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            return step()
+        except PassingError as trouble:
+            if attempt == patience.attempts:
+                raise _give_up(trouble, attempt) from trouble
+            pause = patience.pause_s * 2 ** (attempt - 1) if trouble.wait_s is None else trouble.wait_s
+            time.sleep(min(pause, _LONGEST_PAUSE_S))
+    raise ValueError("at least one attempt is needed")
+
+
+def _give_up(trouble: PassingError, attempts: int) -> DownloadError:
+    hint = "Check the network connection, then" if trouble.offline else "Later,"
+    return DownloadError(
+        f"{trouble}, {attempts} times in a row",
+        hint=f"{hint} give the same command again: it goes on where it stopped.",
+        ends_all=trouble.offline,
+    )
+
+
+def open_url(
+    url: str, patience: Patience, headers: Mapping[str, str] | None = None, method: str = "GET"
+) -> HTTPResponse:
+    """Open a web address once.
+
+    Raises
+    ------
+    PassingError
+        If another attempt may succeed: no connection, a busy or failing server.
+    DownloadError
+        If it cannot: not found, not allowed, no web address.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise DownloadError(f"{url!r} is not an http or https address")
+    agent = {"User-Agent": f"napari-celltype/{__version__}", "Accept-Encoding": "identity"}
+    request = urllib.request.Request(url, headers={**agent, **(headers or {})}, method=method)
+    try:
+        return cast(HTTPResponse, urllib.request.urlopen(request, timeout=patience.timeout_s))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _judge(url, error.code, error.headers.get("Retry-After", "")) from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise PassingError(f"{urlsplit(url).netloc} cannot be reached ({reason})", offline=True) from error
+
+
+def _judge(url: str, code: int, retry_after: str) -> Exception:
+    """What a refusal means."""
+    host = urlsplit(url).netloc
+    if code == 416:
+        return PassingError(f"{host} has no such part of the file (416)", wait_s=0.0)
+    if code in (408, 429) or code >= 500:
+        wait_s = float(retry_after) if retry_after.isdigit() else None
+        return PassingError(f"{host} is busy or out of order (status {code})", wait_s=wait_s)
+    if code in (404, 410):
+        return DownloadError(f"{host} does not have {url} (status {code})", hint="Check the number, or try later.")
+    if code in (401, 403):
+        return DownloadError(f"{host} does not give {url} to everybody (status {code})")
+    return DownloadError(f"{host} refused {url} (status {code})")
+
+
+def ask_json(url: str, patience: Patience) -> Any:
+    """What the server answers, read as JSON."""
+
+    def ask() -> Any:
+        with open_url(url, patience, {"Accept": "application/json"}) as answer:
+            try:
+                return json.loads(answer.read())
+            except (OSError, HTTPException) as error:
+                raise PassingError(f"the answer of {urlsplit(url).netloc} broke off ({error})") from error
+            except ValueError as error:
+                raise DownloadError(f"the answer of {url} is not JSON", hint="Is the base address right?") from error
+
+    return persist(patience, ask)
+
+
+def ask_size(url: str, patience: Patience) -> int | None:
+    """Size of a file in bytes, without fetching it; None where the server does not tell."""
+
+    def ask() -> int | None:
+        with open_url(url, patience, method="HEAD") as answer:
+            stated = answer.headers.get("Content-Length", "")
+            return int(stated) if stated.isdigit() and int(stated) > 0 else None
+
+    try:
+        return persist(patience, ask)
+    except DownloadError as error:
+        if error.ends_all:
+            raise
+        return None  # only an estimate hangs on it; fetching the file will tell what is wrong
