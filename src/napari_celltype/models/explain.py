@@ -63,7 +63,7 @@ def explain(
     """
     table = read_features(x)
     scaled = model.preparation.scaled(table.values)
-    best = model.calibration(model.evaluate(scaled).scores).argmax(axis=1)
+    best = model.calibration(model.scores(scaled)).argmax(axis=1)
     chosen = best if of is None else np.full(len(scaled), model.classes.index(of))
     reference = reference_cells(model, n_reference, seed)
     values, base, total = np.zeros_like(scaled), np.zeros(len(scaled)), np.zeros(len(scaled))
@@ -113,6 +113,6 @@ def reference_cells(model: FeatureModel, n: int, seed: int) -> FloatArray:
 
 
 def _log_odds(model: FeatureModel, scaled: FloatArray, k: int) -> FloatArray:
-    p = np.clip(model.calibration(model.evaluate(scaled).scores), 1e-12, 1 - 1e-12)
+    p = np.clip(model.calibration(model.scores(scaled)), 1e-12, 1 - 1e-12)
     odds: FloatArray = np.log(p[:, k]) - np.log(1 - p[:, k])
     return odds

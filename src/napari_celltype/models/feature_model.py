@@ -71,6 +71,10 @@ class FeatureModel(Model):
     def evaluate(self, scaled: FloatArray) -> Evaluation:
         """Scores of cells from scaled features with gaps."""
 
+    def scores(self, scaled: FloatArray) -> FloatArray:
+        """Only the scores; models for which the rest is work override this."""
+        return self.evaluate(scaled).scores
+
     def replay(self, inputs: Arrays) -> Arrays:
         """Probabilities and gates for stored raw features."""
         found = self.evaluate(self.preparation.scaled(inputs["features"].astype(float)))

@@ -45,12 +45,14 @@ def place(components: FloatArray, reference: FloatArray, layout: FloatArray, how
     how = Placing() if how is None else how
     near, weights = affinities(components, reference, how)
     found = np.einsum("nk,nkd->nd", weights, layout[near])
+    rows = np.arange(len(found))[:, None]
     for _ in range(how.steps):
-        gaps = found[:, None, :] - layout
-        q = 1.0 / (1.0 + (gaps**2).sum(axis=-1))
-        repel = np.einsum("nr,nrd->nd", q**2 / q.sum(axis=1, keepdims=True), gaps)
-        rows = np.arange(len(found))[:, None]
-        attract = np.einsum("nk,nkd->nd", weights * q[rows, near], gaps[rows, near])
+        squared = (found**2).sum(axis=1)[:, None] - 2 * found @ layout.T + (layout**2).sum(axis=1)
+        q = 1.0 / (1.0 + np.maximum(squared, 0.0))
+        push = q**2 / q.sum(axis=1, keepdims=True)
+        pull = weights * q[rows, near]
+        repel = push.sum(axis=1, keepdims=True) * found - push @ layout
+        attract = pull.sum(axis=1, keepdims=True) * found - np.einsum("nk,nkd->nd", pull, layout[near])
         found = found - how.rate * (attract - repel)
     result: FloatArray = found
     return result
@@ -58,7 +60,7 @@ def place(components: FloatArray, reference: FloatArray, layout: FloatArray, how
 
 def affinities(components: FloatArray, reference: FloatArray, how: Placing) -> tuple[NDArray[np.intp], FloatArray]:
     """Nearest reference cells, and weights whose perplexity is the one asked for."""
-    squared = ((components[:, None, :] - reference) ** 2).sum(axis=-1)
+    squared = (components**2).sum(axis=1)[:, None] - 2 * components @ reference.T + (reference**2).sum(axis=1)
     k = min(how.neighbours, len(reference))
     near = np.argsort(squared, axis=1, kind="stable")[:, :k]
     distances = np.take_along_axis(squared, near, axis=1)
@@ -118,8 +120,13 @@ class MapModel(FeatureModel):
         condensed: FloatArray = self.preparation.filled(scaled) @ self.loadings
         return condensed
 
+    def scores(self, scaled: FloatArray) -> FloatArray:
+        """Log shares of the classes among the neighbours, from scaled features with gaps."""
+        shares = class_shares(self.components(scaled), self.reference, self.truth, len(self.classes))
+        logs: FloatArray = np.log(shares)
+        return logs
+
     def evaluate(self, scaled: FloatArray) -> Evaluation:
-        """Neighbours' shares of the classes, and places, from scaled features with gaps."""
-        components = self.components(scaled)
-        shares = class_shares(components, self.reference, self.truth, len(self.classes))
-        return Evaluation(np.log(shares), embedding=place(components, self.reference, self.layout))
+        """The same, and the places."""
+        places = place(self.components(scaled), self.reference, self.layout)
+        return Evaluation(self.scores(scaled), embedding=places)
