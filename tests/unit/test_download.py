@@ -9,6 +9,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -406,6 +407,10 @@ def test_the_recipes_read_what_was_fetched(allen_server: Server, tmp_path: Path)
 # DANDI
 
 
+def _same(answer: Any, _asked: dict[str, list[str]]) -> Any:
+    return answer
+
+
 @pytest.fixture
 def dandi_server(server: Server) -> Server:
     """A dandiset with three NWB files and one other, on two pages; the last file without a checksum."""
@@ -422,7 +427,7 @@ def dandi_server(server: Server) -> Server:
         subject = {"identifier": path[4:6], "species": {"name": species}, "genotype": "Sst-IRES-Cre/wt"}
         digest = {"dandi:sha2-256": hashlib.sha256(content).hexdigest()} if number < 3 else {}
         meta = {"path": path, "digest": digest, "wasAttributedTo": [subject]}
-        server.answers[f"/assets/id{number}/"] = lambda _, meta=meta: meta
+        server.answers[f"/assets/id{number}/"] = partial(_same, meta)
         assets.append({"asset_id": f"id{number}", "path": path, "size": len(content), "zarr": None})
 
     def page(asked: dict[str, list[str]]) -> dict[str, Any]:
@@ -469,3 +474,14 @@ def test_an_unknown_dandiset_is_named(server: Server, capsys: pytest.CaptureFixt
     assert "does not have" in capsys.readouterr().err
     with pytest.raises(DownloadError, match="not the number of a dandiset"):
         plan_dandi("../x", base_url=server.url, patience=QUICK)
+
+
+@pytest.mark.parametrize("answer", [[], {"results": None}, {"success": True, "msg": [{"erwkf__id": "x"}]}, "text"])
+def test_an_answer_of_another_form_is_told_plainly(server: Server, answer: Any) -> None:
+    for path in ("/api/v2/data/query.json", "/dandisets/000020/", "/dandisets/000020/versions/draft/"):
+        server.answers[path] = partial(_same, answer)
+    server.answers["/dandisets/000020/versions/draft/assets/"] = partial(_same, answer)
+    with pytest.raises(DownloadError, match=r"another form|did not answer with a table"):
+        plan_allen(base_url=server.url, patience=QUICK)
+    with pytest.raises(DownloadError, match="another form"):
+        plan_dandi("20", base_url=server.url, patience=QUICK)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from .plan import SPECIES, Plan
 from .transfer import Remote
-from .web import DownloadError, Patience, ask_json, ask_size
+from .web import DownloadError, Patience, answers_of, ask_json, ask_size
 
 __all__ = ["BASE_URL", "plan_allen"]
 
@@ -47,12 +47,14 @@ def plan_allen(
     """
     base, patience = base_url.rstrip("/"), patience or Patience()
     wanted = {str(name) for name in ids}
-    cells = [cell for cell in _list_cells(base, patience) if _fits(cell, species, wanted)]
-    lacking = sorted(wanted - {str(cell["specimen__id"]) for cell in cells})
+    with answers_of(base):
+        cells = [cell for cell in _list_cells(base, patience) if _fits(cell, species, wanted)]
+        lacking = sorted(wanted - {str(cell["specimen__id"]) for cell in cells})
     chosen = cells[:limit]
     if not chosen:
         raise DownloadError("no cell with a recording fits", hint="Give other --ids or another --species.")
-    files = tuple(_remote(cell, base) for cell in chosen)
+    with answers_of(base):
+        files = tuple(_remote(cell, base) for cell in chosen)
     size, exact = _estimate(files, patience)
     notes = (f"Not found, or without a recording: {', '.join(lacking)}.",) if lacking else ()
     rows = tuple(_row(cell, file.name) for cell, file in zip(chosen, files, strict=True))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 from .plan import SPECIES, Plan
 from .transfer import Remote
-from .web import DownloadError, Patience, ask_json
+from .web import DownloadError, Patience, answers_of, ask_json
 
 __all__ = ["BASE_URL", "plan_dandi"]
 
@@ -52,23 +53,30 @@ def plan_dandi(
     dandiset = dandiset.zfill(6)
     if not re.fullmatch(r"\d{6}", dandiset):
         raise DownloadError(f"{dandiset!r} is not the number of a dandiset", hint="It has six digits, as in 000020.")
-    version = version or _newest(base, dandiset, patience)
-    address = f"{base}/dandisets/{dandiset}/versions/{quote(version, safe='')}/"
-    about = ask_json(address, patience)
-    chosen: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    with answers_of(base):
+        version = version or _newest(base, dandiset, patience)
+        address = f"{base}/dandisets/{dandiset}/versions/{quote(version, safe='')}/"
+        about = ask_json(address, patience)
+        chosen = list(islice(_choose(base, address, species, ids, patience), limit))
+        if not chosen:
+            raise DownloadError(
+                f"no NWB file of dandiset {dandiset} fits", hint="Give other --ids or another --species."
+            )
+        files = tuple(_remote(asset, meta, base) for asset, meta in chosen)
+        rows = tuple(_row(asset["path"], meta) for asset, meta in chosen)
+        source = f"DANDI:{dandiset}/{version}, {about.get('name', '')}".rstrip(", ")
+        terms = _terms(about)
+    return Plan(source, terms, "file", files, rows, sum(file.size or 0 for file in files), True, _notes(rows))
+
+
+def _choose(
+    base: str, address: str, species: str | None, ids: Collection[str], patience: Patience
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Files that fit, each with its metadata, which are asked for one by one."""
     for asset in _list_assets(address, ids, patience):
-        if limit is not None and len(chosen) == limit:
-            break
         meta = ask_json(f"{base}/assets/{asset['asset_id']}/", patience)
         if species is None or _species(meta).lower().startswith(SPECIES[species]):
-            chosen.append((asset, meta))
-    if not chosen:
-        raise DownloadError(f"no NWB file of dandiset {dandiset} fits", hint="Give other --ids or another --species.")
-    files = tuple(_remote(asset, meta, base) for asset, meta in chosen)
-    rows = tuple(_row(asset["path"], meta) for asset, meta in chosen)
-    size = sum(file.size or 0 for file in files)
-    source = f"DANDI:{dandiset}/{version}, {about.get('name', '')}".rstrip(", ")
-    return Plan(source, _terms(about), "file", files, rows, size, True, _notes(rows))
+            yield asset, meta
 
 
 def _newest(base: str, dandiset: str, patience: Patience) -> str:

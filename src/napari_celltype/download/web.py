@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any, TypeVar, cast
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from napari_celltype import __version__
 from napari_celltype.errors import CelltypeError
 
-__all__ = ["DownloadError", "PassingError", "Patience", "ask_json", "ask_size", "open_url", "persist"]
+__all__ = ["DownloadError", "PassingError", "Patience", "answers_of", "ask_json", "ask_size", "open_url", "persist"]
 
 _T = TypeVar("_T")
 _LONGEST_PAUSE_S = 60.0
@@ -128,6 +129,16 @@ def ask_json(url: str, patience: Patience) -> Any:
                 raise DownloadError(f"the answer of {url} is not JSON", hint="Is the base address right?") from error
 
     return persist(patience, ask)
+
+
+@contextlib.contextmanager
+def answers_of(base: str) -> Iterator[None]:
+    """Say plainly that a server's JSON has not the shape its interface promises."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = f"{base} answered in another form than expected ({type(error).__name__}: {error})"
+        raise DownloadError(reason, hint="Is the base address right?") from error
 
 
 def ask_size(url: str, patience: Patience) -> int | None:
