@@ -223,6 +223,16 @@ def test_both_themes_paint_the_ground_they_have(dock, viewer):
     assert len(grounds) == 2
 
 
+def test_a_new_drawing_context_gets_a_new_canvas_with_the_same_view(dock, qtbot):
+    old = dock.scatter.canvas
+    dock.scatter.camera.rect = (1, 2, 3, 4)
+    dock.scatter._is_drawn_on = True
+    dock.scatter._on_initialized()  # as when the dock is torn off the window
+    qtbot.waitUntil(lambda: dock.scatter.canvas is not old)
+    assert dock.scatter._fine.visible
+    assert (dock.scatter.camera.rect.width, dock.scatter.camera.rect.height) == (3, 4)
+
+
 def test_closed_and_opened_again_five_times(viewer, qtbot, monkeypatch):
     monkeypatch.setattr(module, "maps_steps", fake_maps)
     for _ in range(5):

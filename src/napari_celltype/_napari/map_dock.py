@@ -29,7 +29,7 @@ from qtpy.QtWidgets import (
 from napari_celltype.recording import Recording
 from napari_celltype.workbench.classify_names import spoken
 from napari_celltype.workbench.measured import MeasuredCell, measure_steps, measured_cells_of, why_not_measured
-from napari_celltype.workbench.place import CellMap, OwnCells, Place, Refit, column_names
+from napari_celltype.workbench.place import CLASS_COLUMNS, CellMap, OwnCells, Place, Refit, column_names
 from napari_celltype.workbench.selection import CellSelection, selected_cells_of
 
 from .dock import Dock
@@ -435,7 +435,7 @@ class MapDock(Dock):
 def describe_place(place: Place, cell_map: CellMap) -> str:
     """Who the neighbours are, in a line."""
     names = column_names(cell_map)
-    if not names or names[0] not in {"class", "label", "subclass", "type"}:
+    if not names or names[0] not in CLASS_COLUMNS:
         return f"{place.name} is placed."
     counts = Counter(cell_map.cells[names[0]].iloc[place.near].map(_text))
     listed = ", ".join(f"{count} {spoken(name)}" for name, count in counts.most_common())

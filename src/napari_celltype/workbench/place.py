@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     from napari_celltype.models.map import MapModel
 
-__all__ = ["LEAST_CELLS", "CellMap", "OwnCells", "Place", "Refit", "column_names", "map_of", "place_cell", "refit"]
+__all__ = [
+    "CLASS_COLUMNS",
+    "LEAST_CELLS",
+    "CellMap",
+    "OwnCells",
+    "Place",
+    "Refit",
+    "column_names",
+    "map_of",
+    "place_cell",
+    "refit",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -24,7 +35,8 @@ IntArray = NDArray[np.intp]
 LEAST_CELLS = 5
 """With fewer there is nothing to lay out."""
 
-_CLASSES = ("class", "label", "subclass", "type")
+CLASS_COLUMNS = ("class", "label", "subclass", "type", "cell_type", "dendrite_type")
+"""Columns that say what a cell is, as tables name them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +137,9 @@ def usual_gap(vectors: FloatArray) -> float:
 
 
 def column_names(cell_map: CellMap) -> list[str]:
-    """What the cells can be coloured by; the class first."""
-    names = [str(name) for name in cell_map.cells.columns if cell_map.cells[name].notna().any()]
-    return sorted(names, key=lambda name: name not in _CLASSES)
+    """What the cells can be coloured by; the class first, their own names left out."""
+    names = [str(name) for name in cell_map.cells.columns if name != "cell" and cell_map.cells[name].notna().any()]
+    return sorted(names, key=lambda name: name not in CLASS_COLUMNS)
 
 
 # a map of one's own cells --------------------------------------------------------------------------------------------

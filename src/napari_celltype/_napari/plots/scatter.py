@@ -68,23 +68,57 @@ class ScatterView(QWidget):
         self._pressed: FloatArray | None = None
         self._marked: list[tuple[str, FloatArray]] = []
         self._theme: PlotTheme | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._make_canvas()
+        self.setMinimumSize(180, 150)
+        self._resting = _timer(self, _REST_MS, self._on_rest)
+        self._renewing = _timer(self, 0, self._renew_canvas)
+
+    def _make_canvas(self) -> None:
         self.canvas = scene.SceneCanvas(keys=None, app=use_app(_APPS[API_NAME.lower()]), show=False)
         self.view = self.canvas.central_widget.add_view()
         self.camera = _Camera()
         self.view.camera = self.camera
+        self._is_drawn_on = False
         self._build_visuals()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.canvas.native)
-        self.setMinimumSize(180, 150)
-        self._resting = QTimer(self)
-        self._resting.setSingleShot(True)
-        self._resting.setInterval(_REST_MS)
-        self._resting.timeout.connect(self._on_rest)
-        self.canvas.events.mouse_press.connect(self._on_mouse_press)
-        self.canvas.events.mouse_move.connect(self._on_mouse_move)
-        self.canvas.events.mouse_release.connect(self._on_mouse_release)
-        self.canvas.events.mouse_wheel.connect(self._on_moved)
+        self.layout().addWidget(self.canvas.native)
+        for event, slot in self._slots:
+            getattr(self.canvas.events, event).connect(slot)
+
+    @property
+    def _slots(self) -> tuple[tuple[str, Any], ...]:
+        return (
+            ("initialize", self._on_initialized),
+            ("mouse_press", self._on_mouse_press),
+            ("mouse_move", self._on_mouse_move),
+            ("mouse_release", self._on_mouse_release),
+            ("mouse_wheel", self._on_moved),
+        )
+
+    def _drop_canvas(self) -> None:
+        for event, slot in self._slots:
+            getattr(self.canvas.events, event).disconnect(slot)
+        self.canvas.close()
+
+    def _on_initialized(self, _: Any = None) -> None:
+        """Notice a second drawing context: a dock torn off its window gets one, and what the first held is lost."""
+        if self._is_drawn_on:
+            self.view.visible = False
+            self._renewing.start()
+        self._is_drawn_on = True
+
+    def _renew_canvas(self) -> None:
+        old, seen, lent = self.canvas.native, self.camera.rect, self.lassoing
+        self._drop_canvas()
+        self.layout().removeWidget(old)
+        old.deleteLater()
+        self._make_canvas()
+        self.lassoing = lent
+        self._draw_points()
+        if self._theme is not None:
+            self.apply_theme(self._theme)
+        self.camera.rect = seen
 
     def _build_visuals(self) -> None:
         root = self.view.scene
@@ -104,11 +138,8 @@ class ScatterView(QWidget):
     def tear_down(self) -> None:
         """Stop drawing; the canvas goes with the widget."""
         self._resting.stop()
-        self.canvas.events.mouse_press.disconnect(self._on_mouse_press)
-        self.canvas.events.mouse_move.disconnect(self._on_mouse_move)
-        self.canvas.events.mouse_release.disconnect(self._on_mouse_release)
-        self.canvas.events.mouse_wheel.disconnect(self._on_moved)
-        self.canvas.close()
+        self._renewing.stop()
+        self._drop_canvas()
 
     # what is shown -----------------------------------------------------------------------------------------------
 
@@ -264,6 +295,14 @@ class ScatterView(QWidget):
             return
         self._all.visible, self._few.visible = True, False
         self.canvas.update()
+
+
+def _timer(parent: QWidget, wait_ms: int, slot: Any) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(wait_ms)
+    timer.timeout.connect(slot)
+    return timer
 
 
 _APPS = {"pyqt5": "pyqt5", "pyqt6": "pyqt6", "pyside2": "pyside2", "pyside6": "pyside6"}
