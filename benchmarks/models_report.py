@@ -143,9 +143,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmark.md")
+    parser.add_argument("--finished-only", action="store_true", help="run nothing; name the parts still to be run")
     arguments = parser.parse_args()
     page = HEAD
     for section, recipes in SECTIONS:
+        missing = [name for name in recipes if not (arguments.runs / name / "report.json").exists()]
+        if missing and arguments.finished_only:
+            page += f"\nNot run to the end yet: `{'`, `'.join(missing)}`. `make benchmark-models` adds the tables.\n"
+            continue
         reports = {name: _report(name, arguments.data, arguments.runs / name) for name in recipes}
         page += section(reports)
     arguments.out.write_text(page, encoding="utf-8")
