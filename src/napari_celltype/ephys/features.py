@@ -11,58 +11,12 @@ import pandas as pd
 from napari_celltype.recording import Recording
 
 from .cell import Measured, measure_families
+from .names import FEATURES_41
 from .spikes import SpikeRules
 from .stimulus import Stimulus, StimulusKind, find_stimuli
 from .sweeps import MeasuredSweep, measure_sweeps, sweep_table
 
 __all__ = ["FEATURES_41", "WIDER_FEATURES", "CellFeatures", "extract_features", "measure_features"]
-
-FEATURES_41: tuple[str, ...] = (
-    "threshold_v",
-    "threshold_i",
-    "peak_v",
-    "peak_i",
-    "trough_v",
-    "trough_i",
-    "upstroke",
-    "upstroke_v",
-    "downstroke",
-    "downstroke_v",
-    "fast_trough_v",
-    "fast_trough_i",
-    "width",
-    "upstroke_downstroke_ratio",
-    "f_i_curve_slope",
-    "fast_trough_v_long_square",
-    "fast_trough_v_ramp",
-    "fast_trough_v_short_square",
-    "input_resistance_mohm",
-    "latency",
-    "peak_v_long_square",
-    "peak_v_ramp",
-    "peak_v_short_square",
-    "ri",
-    "sag",
-    "seal_gohm",
-    "tau",
-    "threshold_i_long_square",
-    "threshold_i_ramp",
-    "threshold_i_short_square",
-    "threshold_v_long_square",
-    "threshold_v_ramp",
-    "threshold_v_short_square",
-    "trough_v_long_square",
-    "trough_v_ramp",
-    "trough_v_short_square",
-    "upstroke_downstroke_ratio_long_square",
-    "upstroke_downstroke_ratio_ramp",
-    "upstroke_downstroke_ratio_short_square",
-    "vm_for_sag",
-    "vrest",
-)
-"""The columns of the Allen table in its order: potentials in mV, currents in pA, upstroke and downstroke in mV/ms,
-``width`` and ``latency`` in s, ``tau`` in ms, ``ri`` and ``input_resistance_mohm`` in MΩ, ``f_i_curve_slope`` in
-spikes/s/pA."""
 
 WIDER_FEATURES: tuple[str, ...] = (
     "rheobase_pa",

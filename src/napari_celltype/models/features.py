@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_celltype.ephys.names import FEATURES_41
 from napari_celltype.errors import ModelError
 
 if TYPE_CHECKING:
@@ -73,50 +74,6 @@ _CELL = {
 STIMULI = ("noise", "long square", "ramp", "short square", "quality")
 """What a feature needs: a stimulus, or (``quality``) figures the acquisition notes about seal and cell."""
 
-_ORDER = (
-    "threshold_v",
-    "threshold_i",
-    "peak_v",
-    "peak_i",
-    "trough_v",
-    "trough_i",
-    "upstroke",
-    "upstroke_v",
-    "downstroke",
-    "downstroke_v",
-    "fast_trough_v",
-    "fast_trough_i",
-    "width",
-    "upstroke_downstroke_ratio",
-    "f_i_curve_slope",
-    "fast_trough_v_long_square",
-    "fast_trough_v_ramp",
-    "fast_trough_v_short_square",
-    "input_resistance_mohm",
-    "latency",
-    "peak_v_long_square",
-    "peak_v_ramp",
-    "peak_v_short_square",
-    "ri",
-    "sag",
-    "seal_gohm",
-    "tau",
-    "threshold_i_long_square",
-    "threshold_i_ramp",
-    "threshold_i_short_square",
-    "threshold_v_long_square",
-    "threshold_v_ramp",
-    "threshold_v_short_square",
-    "trough_v_long_square",
-    "trough_v_ramp",
-    "trough_v_short_square",
-    "upstroke_downstroke_ratio_long_square",
-    "upstroke_downstroke_ratio_ramp",
-    "upstroke_downstroke_ratio_short_square",
-    "vm_for_sag",
-    "vrest",
-)
-
 _KNOWN = {
     feature.name: feature
     for feature in [
@@ -128,10 +85,10 @@ _KNOWN = {
     ]
 }
 
-FEATURES: tuple[Feature, ...] = tuple(_KNOWN[name] for name in _ORDER)
+FEATURES: tuple[Feature, ...] = tuple(_KNOWN[name] for name in FEATURES_41)
 """The 41 features in the table's order."""
 
-FEATURE_NAMES: tuple[str, ...] = _ORDER
+FEATURE_NAMES = FEATURES_41
 """Their names, in the same order."""
 
 
