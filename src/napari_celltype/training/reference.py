@@ -32,11 +32,15 @@ def reference_gates(gates: NDArray[np.float64], cells: Cells) -> Arrays:
 def annotate(data: Path, cells: Cells) -> tuple[Arrays, dict[str, Any]]:
     """Cortical layer and sampling rate of each cell, where the tables state them: arrays of codes, and their names."""
     table = pd.read_csv(data / "ephys" / "mouse_features.csv").set_index("specimen_id")
-    layers = table["cortical_layer"].reindex(cells.specimens).fillna("").astype(str)
-    names, codes = np.unique(layers, return_inverse=True)
-    arrays: Arrays = {"map.layer": codes.astype(np.int64)}
+    arrays: Arrays = {}
+    settings: dict[str, Any] = {}
+    if "cortical_layer" in table.columns:
+        layers = table["cortical_layer"].reindex(cells.specimens).fillna("").astype(str)
+        names, codes = np.unique(layers, return_inverse=True)
+        arrays["map.layer"] = codes.astype(np.int64)
+        settings["layers"] = [str(name) for name in names]
     index = data / "ephys" / "spikes_index.csv"
     if index.exists():
         rates = pd.read_csv(index).groupby("specimen_id")["sampling_khz"].first().reindex(cells.specimens)
         arrays["map.rate_khz"] = rates.fillna(0).to_numpy(np.float32)
-    return arrays, {"layers": [str(name) for name in names]}
+    return arrays, settings
