@@ -67,15 +67,15 @@ How it was reached, and what did not help:
 - Gaussians by driver line, with a spread between that of the class and that of all cells, are the best single
   classifier. As a density they also say what any subset of features implies, which no discriminative model does.
 - The shipped networks are taught by those Gaussians on cells drawn between and around real ones, with stimuli hidden.
-  Trained on the labels alone, or on both, such networks do not reach them. The mean of networks and Gaussians is what
+  The mean of networks and Gaussians is what
   `lspin` says: right as often as the Gaussians, and with the smallest log loss of the three
   ({losses["all"]:.3f}; networks {losses["the networks alone"]:.3f}, Gaussians {losses["the density alone"]:.3f}).
 - Noise on the gates is needed to find sparse gates, and harmful afterwards: it dies away over the first half of the
   training.
-- Averaging the Gaussians with a support-vector machine, or with networks trained on the labels, or with both, changed
-  accuracy by less than its error, so they were left out. Forests and boosting are far behind on so few cells.
-  Class-balanced priors moved errors from the rare to the common classes without a net gain. Seal and test-pulse
-  resistance can be left out at no cost.
+- Tried while exploring, in single runs that no recipe repeats, and so impressions rather than findings: networks taught
+  by the labels as well; averages of the Gaussians with a support-vector machine or with more networks; class-balanced
+  priors; seal and test-pulse resistance as inputs. None changed accuracy by more than its error. Forests and boosting
+  are far behind on so few cells (table).
 """
 
 

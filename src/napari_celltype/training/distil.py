@@ -1,8 +1,7 @@
 """Teaching gated networks what a density of the cells knows, also for cells with missing stimuli.
 
-With a thousand cells a network of its own finds less than Gaussians by driver line do. So the Gaussians label as many
-cells as we like (real ones, and ones made between and around real ones, with the features of missing stimuli hidden)
-and the networks learn those labels.
+Gaussians by driver line do well on a thousand cells. So they label as many cells as we like (real ones, and ones made
+between and around real ones, with the features of missing stimuli hidden) and the networks learn those labels.
 """
 
 from __future__ import annotations
