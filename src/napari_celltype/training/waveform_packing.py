@@ -200,7 +200,8 @@ _LABELS = {
 _SPLIT = (
     "{folds}-fold cross-validation by donor, stratified by class: no cell is judged by a model that saw another "
     "cell of its donor. The weight of the kernel machine and the calibration were chosen on other donors too. The"
-    " weights shipped were then trained on all cells with the same settings; no figure here is measured on them. "
+    " weights shipped were then trained on all cells with the same settings; no figure here is measured on them. The "
+    "settings were chosen by such folds on the same cells, so expect slightly less on new donors. "
     "All windows are brought to 50 kHz and pass one 10 kHz filter, because the rate tells the class apart in "
     "these data (nearly all Vip cells were recorded at 50 kHz); figures within each rate are given too."
 )
