@@ -44,6 +44,7 @@ docs: $(READY) ## build the documentation, warnings are errors
 
 docs-pictures: $(READY) ## take the documentation's screenshots anew
 	$(RUN) $(PYTHON) scripts/make_pictures.py
+	$(PYTHON) scripts/draw_samples.py
 
 bench: $(READY) validation-env ## run the speed comparisons and write docs/speed.md
 	$(RUN) $(PYTHON) scripts/run_benchmarks.py
