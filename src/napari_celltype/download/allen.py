@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from .plan import SPECIES, Plan
+from .plan import SPECIES, Plan, estimate_size
 from .transfer import Remote
-from .web import DownloadError, Patience, answers_of, ask_json, ask_size
+from .web import DownloadError, Patience, answers_of, ask_json
 
 __all__ = ["BASE_URL", "plan_allen"]
 
@@ -22,7 +22,6 @@ TERMS = (
     "with citation (https://alleninstitute.org/citation-policy/)."
 )
 _PAGE = 500
-_PROBES = 10
 _FIRST = ("specimen__id", "donor__id", "line_name", "donor__species", "tag__dendrite_type", "file")
 
 
@@ -55,7 +54,7 @@ def plan_allen(
         raise DownloadError("no cell with a recording fits", hint="Give other --ids or another --species.")
     with answers_of(base):
         files = tuple(_remote(cell, base) for cell in chosen)
-    size, exact = _estimate(files, patience)
+    size, exact = estimate_size(files, patience)
     notes = (f"Not found, or without a recording: {', '.join(lacking)}.",) if lacking else ()
     rows = tuple(_row(cell, file.name) for cell, file in zip(chosen, files, strict=True))
     return Plan(f"Allen Cell Types Database, {base}", TERMS, "specimen__id", files, rows, size, exact, notes)
@@ -94,13 +93,3 @@ def _remote(cell: dict[str, Any], base: str) -> Remote:
 def _row(cell: dict[str, Any], file: str) -> dict[str, str]:
     plain = {name: "" if value is None else str(value) for name, value in {**cell, "file": file}.items()}
     return {name: plain.pop(name, "") for name in _FIRST} | dict(sorted(plain.items()))
-
-
-def _estimate(files: tuple[Remote, ...], patience: Patience) -> tuple[int | None, bool]:
-    """Size of all, from asking for a few spread over the list."""
-    step = max(1, len(files) // _PROBES)
-    asked = files[::step][:_PROBES]
-    sizes = [size for file in asked if (size := ask_size(file.url, patience)) is not None]
-    if not sizes:
-        return None, False
-    return round(sum(sizes) / len(sizes) * len(files)), len(sizes) == len(files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +17,17 @@ from urllib.parse import urlsplit
 from napari_celltype import __version__
 from napari_celltype.errors import CelltypeError
 
-__all__ = ["DownloadError", "PassingError", "Patience", "answers_of", "ask_json", "ask_size", "open_url", "persist"]
+__all__ = [
+    "DownloadError",
+    "MissingError",
+    "PassingError",
+    "Patience",
+    "answers_of",
+    "ask_json",
+    "ask_size",
+    "open_url",
+    "persist",
+]
 
 _T = TypeVar("_T")
 _LONGEST_PAUSE_S = 60.0
@@ -30,6 +41,10 @@ class DownloadError(CelltypeError):
         super().__init__(reason, path=path, hint=hint)
 
 
+class MissingError(DownloadError):
+    """The server does not have what it was asked for."""
+
+
 class PassingError(Exception):
     """A trouble that may be over in a moment: worth another attempt."""
 
@@ -40,11 +55,17 @@ class PassingError(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a silent server, how often to ask again, and the first pause, doubled each time."""
+    """How long to wait for a silent server, how often to ask again, and the first pause, doubled each time.
+
+    ``gap_s`` is a pause before every request, for servers that are asked many times. ``old_tls`` accepts the short
+    keys of old servers; their certificates are checked all the same.
+    """
 
     timeout_s: float = 30.0
     attempts: int = 5
     pause_s: float = 1.0
+    gap_s: float = 0.0
+    old_tls: bool = False
 
 
 def persist(patience: Patience, step: Callable[[], _T]) -> _T:
@@ -92,13 +113,50 @@ def open_url(
     agent = {"User-Agent": f"napari-celltype/{__version__}", "Accept-Encoding": "identity"}
     request = urllib.request.Request(url, headers={**agent, **(headers or {})}, method=method)
     try:
-        return cast(HTTPResponse, urllib.request.urlopen(request, timeout=patience.timeout_s))
+        if patience.gap_s:
+            time.sleep(patience.gap_s)
+        context = _old_tls() if patience.old_tls else None
+        return cast(HTTPResponse, urllib.request.urlopen(request, timeout=patience.timeout_s, context=context))
     except urllib.error.HTTPError as error:
         with error:
             raise _judge(url, error.code, error.headers.get("Retry-After", "")) from error
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
+        if isinstance(reason, ssl.SSLError) and not isinstance(reason, _PASSING_TLS):
+            raise _tls_refusal(urlsplit(url).netloc, reason) from error
         raise PassingError(f"{urlsplit(url).netloc} cannot be reached ({reason})", offline=True) from error
+
+
+_PASSING_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_SHORT_KEYS = ("DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
+
+
+def _old_tls() -> ssl.SSLContext:
+    """What Python asks of a server, except that keys may be as short as they were usual ten years ago."""
+    context = ssl.create_default_context()
+    context.set_ciphers("DEFAULT@SECLEVEL=1")
+    return context
+
+
+def _tls_refusal(host: str, error: ssl.SSLError) -> DownloadError:
+    """Why no secure connection came about; asking again would not help."""
+    if error.reason in _SHORT_KEYS:
+        return DownloadError(
+            f"{host} secures its connections with a key too short for this computer's rules ({error.reason})",
+            hint="This is the server's doing. --old-tls accepts its key; the certificate is checked all the same.",
+            ends_all=True,
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return DownloadError(
+            f"the certificate of {host} cannot be confirmed ({error.verify_message})",
+            hint="Check the date of this computer; behind a company's proxy, set SSL_CERT_FILE to its certificate.",
+            ends_all=True,
+        )
+    return DownloadError(
+        f"no secure connection to {host} came about ({error.reason or error})",
+        hint="If its server is an old one, --old-tls may help.",
+        ends_all=True,
+    )
 
 
 def _judge(url: str, code: int, retry_after: str) -> Exception:
@@ -110,7 +168,7 @@ def _judge(url: str, code: int, retry_after: str) -> Exception:
         wait_s = float(retry_after) if retry_after.isdigit() else None
         return PassingError(f"{host} is busy or out of order (status {code})", wait_s=wait_s)
     if code in (404, 410):
-        return DownloadError(f"{host} does not have {url} (status {code})", hint="Check the number, or try later.")
+        return MissingError(f"{host} does not have {url} (status {code})", hint="Check the number, or try later.")
     if code in (401, 403):
         return DownloadError(f"{host} does not give {url} to everybody (status {code})")
     return DownloadError(f"{host} refused {url} (status {code})")
