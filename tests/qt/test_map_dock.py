@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_celltype._napari import map_dock as module
-from napari_celltype._napari.map_dock import MapDock, describe_place, describe_selection
+from napari_celltype._napari import map_subjects
+from napari_celltype._napari.map_dock import MapDock
 from napari_celltype._napari.map_steps import tree_of
+from napari_celltype._napari.map_words import describe_place, describe_selection
 from napari_celltype._napari.plots.scatter import FEW
-from napari_celltype.errors import ModelError
+from napari_celltype.ephys.windows import ApWindow
+from napari_celltype.errors import ModelError, RecordingError
 from napari_celltype.workbench import Item
-from napari_celltype.workbench.measured import MeasuredCell
 from napari_celltype.workbench.place import CellMap, OwnCells, Place
 from qt.recordings import make_recording
 
@@ -35,6 +38,7 @@ def make_map() -> CellMap:
         layout,
         cells,
         lambda x: np.atleast_2d(np.asarray(x, dtype=float)[..., :3]),
+        gate_rows=np.where(np.arange(N) % 2, -1, np.arange(N)),
     )
 
 
@@ -43,8 +47,8 @@ def fake_maps():
     yield found, tree_of(found)
 
 
-def fake_measure(item_id, name, recording):
-    yield MeasuredCell(item_id, name, recording, pd.Series([8.0, 0.0, 0.0]))
+def fake_measure(recording):
+    return pd.Series([8.0, 0.0, 0.0])
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def viewer():
 @pytest.fixture
 def dock(viewer, qtbot, monkeypatch):
     monkeypatch.setattr(module, "maps_steps", fake_maps)
-    monkeypatch.setattr(module, "measure_steps", fake_measure)
+    monkeypatch.setattr(map_subjects, "measure_features", fake_measure)
     dock = MapDock(viewer)
     qtbot.addWidget(dock)
     dock.resize(480, 600)
@@ -114,6 +118,48 @@ def test_a_lasso_selects_cells_of_the_map_and_of_the_session(dock, qtbot):
     assert dock.about.text() == "t-SNE, perplexity 5, seed 0"
 
 
+def test_selected_cells_are_told_apart_by_whose_gates_are_kept(dock):
+    dock._on_near_chosen([2, 3, 8])
+    assert dock.selection.value.rows.tolist() == [2, 3, 8]
+    assert dock.selection.value.gates.tolist() == [2, 8]
+
+
+def test_a_cell_of_the_session_selected_elsewhere_is_ringed(dock, qtbot):
+    item = show(dock)
+    qtbot.waitUntil(lambda: item.id in dock.places)
+    assert dock.scatter._ringed == [False]
+    dock.selection.select_items([item.id])
+    assert dock.scatter._ringed == [True]
+
+
+def test_a_cell_that_cannot_be_placed_is_a_sentence(dock, qtbot, monkeypatch):
+    def refuse(recording):
+        raise RecordingError("None of the 41 features could be measured in cell.abf.")
+
+    monkeypatch.setattr(map_subjects, "measure_features", refuse)
+    show(dock)
+    qtbot.waitUntil(lambda: "None of the 41 features" in dock.head.text())
+    assert not dock.places
+    qtbot.waitUntil(lambda: not dock.progress.isVisible())
+
+
+def test_on_a_map_of_spikes_the_place_follows_the_window(dock, qtbot):
+    by_spike = replace(
+        make_map(),
+        name="spikes",
+        input="waveform",
+        condense=lambda cut: np.array([[8.0 if np.max(cut.voltage_mv) > 0 else np.nan, 0.0, 0.0]]),
+    )
+    dock.add_map(by_spike, tree_of(by_spike))
+    item = show(dock)
+    dock.document.choose(item.id, "window", ApWindow.around_peak(0, 0.1))
+    qtbot.waitUntil(lambda: item.id in dock.places)
+    assert near_texts(dock) == ["Pvalb"] * 10
+    dock.document.choose(item.id, "window", ApWindow.around_peak(0, 0.02))
+    qtbot.waitUntil(lambda: "No action potential was found in cell.abf" in dock.head.text())
+    assert item.id not in dock.places
+
+
 def test_a_selection_made_elsewhere_stands_out_here(dock):
     dock.selection.select("test map", [3, 6])
     assert dock.scatter._selected.tolist() == [3, 6]
@@ -129,9 +175,9 @@ def test_choosing_a_near_cell_selects_it(dock, qtbot):
 
 
 def test_colours_follow_the_column_chosen(dock):
-    dock.colour.setCurrentText("depth")
+    dock.bar.colour.setCurrentText("depth")
     assert "■" in dock.legend.text()
-    dock.colour.setCurrentText("class")
+    dock.bar.colour.setCurrentText("class")
     assert "●" in dock.legend.text()
 
 
@@ -148,7 +194,7 @@ def test_the_mouse_draws_a_lasso_only_while_it_is_on(dock, qtbot):
     dock.scatter.drawn.connect(drawn.append)
     pixels = [(50, 50), (200, 50), (200, 200), (50, 200)]
     for on in (False, True):
-        dock.lasso.setChecked(on)
+        dock.bar.lasso.setChecked(on)
         dock.scatter._on_mouse_press(SimpleNamespace(pos=pixels[0], button=1))
         for pixel in pixels[1:]:
             dock.scatter._on_mouse_move(SimpleNamespace(pos=pixel, button=1))
@@ -169,37 +215,37 @@ def test_a_million_points_are_thinned_while_they_move(dock, qtbot):
 
 def test_a_map_of_own_cells_is_laid_out_beside_the_fixed_one(dock, qtbot):
     own = OwnCells(pd.DataFrame(np.random.default_rng(0).normal(size=(12, 3))), pd.DataFrame(index=range(12)))
-    dock._on_own_read(own)
-    assert dock.refit.isVisible()
-    dock.refit.go.click()
-    assert dock.refit.cancel.isVisible()
+    dock.own.take(own)
+    assert dock.own.bar.isVisible()
+    dock.own.bar.go.click()
+    assert dock.own.bar.cancel.isVisible()
     qtbot.waitUntil(lambda: len(dock.maps) == 2, timeout=60_000)
     assert dock.map.name == "Own cells, perplexity 3, seed 0"
     assert len(dock.scatter.points) == 12
-    qtbot.waitUntil(lambda: dock.refit.go.isVisible())
+    qtbot.waitUntil(lambda: dock.own.bar.go.isVisible())
 
 
 def test_laying_out_can_be_cancelled_and_leaves_the_form_as_it_was(dock, qtbot):
     own = OwnCells(pd.DataFrame(np.random.default_rng(0).normal(size=(200, 3))), pd.DataFrame(index=range(200)))
-    dock._on_own_read(own)
-    dock.refit.go.click()
-    dock.refit.cancel.click()
-    assert dock.refit.go.isVisible()
+    dock.own.take(own)
+    dock.own.bar.go.click()
+    dock.own.bar.cancel.click()
+    assert dock.own.bar.go.isVisible()
     assert len(dock.maps) == 1
 
 
 def test_too_few_own_cells_are_a_sentence(dock, qtbot):
-    dock._on_own_session()
+    dock.own.take_session()
     assert "No cell of this session" in dock.head.text()
-    dock._on_own_read(OwnCells(pd.DataFrame(np.zeros((2, 3))), pd.DataFrame(index=range(2))))
-    dock.refit.go.click()
+    dock.own.take(OwnCells(pd.DataFrame(np.zeros((2, 3))), pd.DataFrame(index=range(2))))
+    dock.own.bar.go.click()
     qtbot.waitUntil(lambda: "at least 5 cells" in dock.head.text())
 
 
 def test_a_table_that_is_none_is_a_sentence(dock, qtbot, tmp_path):
     path = tmp_path / "cells.csv"
     path.write_text("a,b\n1,2\n")
-    dock.open_table(path)
+    dock.own.open_table(path)
     qtbot.waitUntil(lambda: "none of the table's columns" in dock.head.text())
 
 
@@ -239,7 +285,7 @@ def test_closed_and_opened_again_five_times(viewer, qtbot, monkeypatch):
         dock = MapDock(viewer)
         qtbot.addWidget(dock)
         dock.close()
-        assert not any(job.is_busy for job in dock._jobs)
+        assert not any(job.is_busy for job in dock.jobs)
 
 
 def test_what_is_selected_is_counted_by_class():

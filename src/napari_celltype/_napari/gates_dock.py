@@ -243,7 +243,7 @@ class GatesDock(Dock):
         self._lay_out()
 
     def _options(self) -> dict[str, Any]:
-        selected = self.selection.value.rows if self.selection.value.source else None
+        selected = self.selection.value.gates
         return {"by": self.order.currentData(), "shown": self.shown.currentData(), "selected": selected}
 
     def _lay_out(self) -> None:
@@ -255,7 +255,7 @@ class GatesDock(Dock):
         self.heatmap.show_sheet(sheet, grey=self.grey.isChecked())
         self._stack.setCurrentWidget(self.heatmap)
         self.export.setEnabled(True)
-        if self.shown.currentData() == "selected" and not len(self.selection.value.rows):
+        if self.shown.currentData() == "selected" and not len(self.selection.value.gates):
             self.shown.setToolTip(NO_SELECTION)
             if self.cell is None:
                 self._note(NO_SELECTION)
@@ -282,7 +282,7 @@ class GatesDock(Dock):
     def _on_selection_changed(self, selection: CellSelection) -> None:
         if self.reference is None or self.reference.cells is None:
             return
-        if len(selection.rows):
+        if len(selection.gates):
             with QSignalBlocker(self.shown):
                 self.shown.setCurrentIndex(self.shown.findData("selected"))
         if self.shown.currentData() == "selected":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
@@ -16,12 +17,92 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QSplitter,
+    QStackedLayout,
     QTableWidget,
     QTableWidgetItem,
+    QToolButton,
     QWidget,
 )
 
-__all__ = ["Legend", "NearTable", "RefitBar"]
+from .plots.scatter import ScatterView
+
+__all__ = ["Legend", "MapBar", "MapPages", "NearTable", "RefitBar"]
+
+
+class MapBar(QWidget):
+    """Which map, coloured by what, and what the mouse does."""
+
+    def __init__(self, own_button: QToolButton) -> None:
+        super().__init__()
+        self.chooser = _chooser("Map shown", 12)
+        self.colour = _chooser("What the points are coloured by", 7)
+        self.lasso = _button("Lasso", "Drag around points to select them (L)")
+        self.lasso.setCheckable(True)
+        self.fit = _button("Fit", "Show everything (Home)")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.chooser, 3)
+        row.addWidget(QLabel("by"))
+        row.addWidget(self.colour, 2)
+        for button in (self.lasso, self.fit, own_button):
+            row.addWidget(button)
+
+    def offer_columns(self, names: Sequence[str]) -> None:
+        """What this map's cells can be coloured by; what was chosen stays if it can."""
+        with QSignalBlocker(self.colour):
+            kept = self.colour.currentText()
+            self.colour.clear()
+            self.colour.addItems(list(names))
+            self.colour.setCurrentIndex(max(0, self.colour.findText(kept)))
+
+
+def _chooser(tip: str, letters: int) -> QComboBox:
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(letters)
+    return box
+
+
+def _button(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    return button
+
+
+class MapPages(QWidget):
+    """The map over the list of nearest cells, or a sentence in their place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scatter = ScatterView()
+        self.near = NearTable()
+        self.near.setMinimumHeight(48)
+        self.message = QLabel()
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.message.setWordWrap(True)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(self.scatter)
+        split.addWidget(self.near)
+        split.setStretchFactor(0, 4)
+        split.setStretchFactor(1, 1)
+        split.setSizes([400, 110])
+        split.setChildrenCollapsible(False)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.message)
+        self._stack.addWidget(split)
+
+    def say(self, text: str) -> None:
+        """A sentence instead of the map."""
+        self.message.setText(text)
+        self._stack.setCurrentIndex(0)
+
+    def show_map(self) -> None:
+        """The map instead of a sentence."""
+        self._stack.setCurrentIndex(1)
 
 
 class Legend(QLabel):

@@ -1,9 +1,8 @@
-"""What the Map dock lets a worker do: load the maps, place cells, search a lasso, lay out anew, read a table."""
+"""What the Map dock lets a worker do: load the maps, search a lasso, lay out anew, read a table."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_celltype.errors import ModelError
-from napari_celltype.workbench.measured import MeasuredCell
-from napari_celltype.workbench.place import CellMap, OwnCells, Place, Refit, map_of, place_cell, refit
+from napari_celltype.workbench.place import MAP_KINDS, CellMap, OwnCells, Refit, map_of, refit
 from napari_celltype.workbench.selection import inside
 
-__all__ = ["Placed", "lasso_steps", "maps_steps", "place_steps", "read_own_cells", "refit_steps"]
-
-Placed = dict[str, Place]
-"""Places by item id."""
+__all__ = ["lasso_steps", "maps_steps", "read_own_cells", "refit_steps", "tree_of"]
 
 
 def maps_steps() -> Generator[tuple[CellMap, Any], None, None]:
@@ -31,7 +26,7 @@ def maps_steps() -> Generator[tuple[CellMap, Any], None, None]:
     """
     from napari_celltype.models.catalogue import load_model, model_infos
 
-    infos = [info for info in model_infos() if info.kind == "map"]
+    infos = [info for info in model_infos() if info.kind in MAP_KINDS]
     if not infos:
         raise ModelError("No map is installed", hint="Reinstall napari-celltype.")
     for info in infos:
@@ -44,13 +39,6 @@ def tree_of(cell_map: CellMap) -> Any:
     from scipy.spatial import cKDTree
 
     return cKDTree(cell_map.layout)
-
-
-def place_steps(cell_map: CellMap, cells: Sequence[MeasuredCell]) -> Generator[Placed, None, None]:
-    """Places of the session's cells, one after the other."""
-    for cell in cells:
-        place = place_cell(cell_map, cell.features, cell.name)
-        yield {cell.item_id: replace(place, known=(cell.n_known, len(cell.features)))}
 
 
 def lasso_steps(

@@ -23,6 +23,10 @@ KINDS: dict[str, str] = {
     "linear": ".linear:LinearModel",
     "dann": ".dann:DannModel",
     "map": ".map:MapModel",
+    "waveform-map": ".waveform_map:WaveformMapModel",
+    "neuron-map": ".neuron_map:NeuronMapModel",
+    "resnet": ".image_model:ImageModel",
+    "resnet-tree": ".combined_model:CombinedModel",
     "triple-cnn": ".waveform_model:TripleCnnModel",
 }
 

@@ -60,6 +60,12 @@ RECIPES: dict[str, Recipe] = {
             ("ephys-map",),
         ),
         Recipe(
+            "waveform-map",
+            "t-SNE of the bundled waveform model's embedding: a map by the action potential",
+            ".waveform_map:run",
+            ("waveform-map",),
+        ),
+        Recipe(
             "triple-cnn",
             "CNNs and a kernel machine on the waveform, two and five classes",
             ".waveform:run",

@@ -16,7 +16,7 @@ __all__ = ["INPUTS", "Shelf", "companion_of", "default_choice", "fitting_models"
 INPUTS = ("waveform", "features")
 """What models of a recording look at."""
 
-_NO_VERDICT = {"map"}
+_NO_VERDICT = {"map", "waveform-map"}
 """Kinds that place a cell rather than judge it; they have a dock of their own."""
 
 

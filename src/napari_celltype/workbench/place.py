@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_celltype.models.map import MapModel
+    from napari_celltype.models.waveform_map import WaveformMapModel
 
 __all__ = [
     "CLASS_COLUMNS",
     "LEAST_CELLS",
+    "MAP_KINDS",
     "CellMap",
     "OwnCells",
     "Place",
@@ -26,6 +28,7 @@ __all__ = [
     "column_names",
     "map_of",
     "place_cell",
+    "place_vector",
     "refit",
 ]
 
@@ -34,6 +37,9 @@ IntArray = NDArray[np.intp]
 
 LEAST_CELLS = 5
 """With fewer there is nothing to lay out."""
+
+MAP_KINDS = ("map", "waveform-map")
+"""Kinds of models that are maps of a recording's cell."""
 
 CLASS_COLUMNS = ("class", "label", "subclass", "type", "cell_type", "dendrite_type")
 """Columns that say what a cell is, as tables name them."""
@@ -61,6 +67,8 @@ class CellMap:
         From what is placed (features by name, a neuron) to (1, d) coordinates.
     usual_gap
         Distance within which 99 in 100 of the cells have another one.
+    gate_rows
+        Which reference cell of the gates each cell is, -1 where it is none; None where that is not known.
     """
 
     name: str
@@ -71,9 +79,17 @@ class CellMap:
     cells: pd.DataFrame
     condense: Callable[[Any], FloatArray]
     usual_gap: float = np.inf
+    gate_rows: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.layout)
+
+    def gate_rows_of(self, rows: IntArray) -> IntArray:
+        """The same cells among those whose gates are kept; those that are not there are left out."""
+        if self.gate_rows is None:
+            return np.empty(0, dtype=np.intp)
+        found: IntArray = self.gate_rows[rows]
+        return found[found >= 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,34 +108,48 @@ class Place:
     known: tuple[int, int] | None = None
 
 
-def map_of(model: MapModel) -> CellMap:
+def map_of(model: MapModel | WaveformMapModel) -> CellMap:
     """The map a model holds."""
-    from napari_celltype.models.features import read_features
-
-    def condense(x: Any) -> FloatArray:
-        return model.components(model.preparation.scaled(read_features(x).values))
-
     settings = model.info.settings
     made = [f"{what} {settings[what]}" for what in ("perplexity", "seed") if what in settings]
     cells = model.cells.drop(columns=["x", "y"]).rename(columns={"rate_khz": "rate (kHz)"})
-    cells["species"] = " and ".join(model.info.species) or "unknown"
+    if "species" not in cells:
+        cells["species"] = " and ".join(model.info.species) or "unknown"
     return CellMap(
         name=f"{model.name} {model.version}",
         about=", ".join(["Fixed t-SNE", *made, f"{len(cells):,} reference cells"]),
-        input="features",
+        input=model.info.input,
         vectors=model.reference,
         layout=model.layout,
         cells=cells,
-        condense=condense,
+        condense=_condenser(model),
         usual_gap=usual_gap(model.reference),
+        gate_rows=getattr(model, "gate_rows", np.arange(len(cells), dtype=np.intp)),
     )
+
+
+def _condenser(model: Any) -> Callable[[Any], FloatArray]:
+    if model.info.input == "waveform":
+        embed: Callable[[Any], FloatArray] = model.embed
+        return embed
+    from napari_celltype.models.features import read_features
+
+    def condense(x: Any) -> FloatArray:
+        components: FloatArray = model.components(model.preparation.scaled(read_features(x).values))
+        return components
+
+    return condense
 
 
 def place_cell(cell_map: CellMap, x: Any, name: str, n_near: int = 10) -> Place:
     """Find a cell's place among the others, which stay where they are, and the cells nearest to it."""
+    return place_vector(cell_map, cell_map.condense(x), name, n_near)
+
+
+def place_vector(cell_map: CellMap, vector: FloatArray, name: str, n_near: int = 10) -> Place:
+    """The same from coordinates, (1, d)."""
     from napari_celltype.models.map import place
 
-    vector = cell_map.condense(x)
     gaps = np.linalg.norm(cell_map.vectors - vector, axis=1)
     near = np.argsort(gaps, kind="stable")[:n_near]
     xy = place(vector, cell_map.vectors, cell_map.layout)[0]

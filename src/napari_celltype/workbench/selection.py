@@ -29,11 +29,14 @@ class CellSelection:
         Rows of the map's cells, rising.
     items
         Ids of the document's items.
+    gates
+        The same cells among those whose gates are kept, rising; fewer where some are not.
     """
 
     source: str = ""
     rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     items: tuple[str, ...] = ()
+    gates: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __len__(self) -> int:
         return len(self.rows) + len(self.items)
@@ -51,13 +54,19 @@ class SelectedCells:
     def __init__(self) -> None:
         self.value = CellSelection()
 
-    def select(self, source: str = "", rows: ArrayLike = (), items: Iterable[str] = ()) -> None:
+    def select(self, source: str = "", rows: ArrayLike = (), items: Iterable[str] = (), gates: ArrayLike = ()) -> None:
         """Select these cells instead of those before."""
         found = np.unique(np.asarray(rows, dtype=np.intp))
-        selection = CellSelection(source if len(found) else "", found, tuple(dict.fromkeys(items)))
+        kept = np.unique(np.asarray(gates, dtype=np.intp))
+        selection = CellSelection(source if len(found) else "", found, tuple(dict.fromkeys(items)), kept)
         if not selection.same_as(self.value):
             self.value = selection
             self.changed.emit(selection)
+
+    def select_items(self, items: Iterable[str]) -> None:
+        """Select these items of the session; what is selected of a map stays so."""
+        now = self.value
+        self.select(now.source, now.rows, items, now.gates)
 
     def clear(self) -> None:
         """Select nothing."""

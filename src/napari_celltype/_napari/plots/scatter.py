@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,8 @@ class ScatterView(QWidget):
         self._corners: list[FloatArray] = []
         self._pressed: FloatArray | None = None
         self._marked: list[tuple[str, FloatArray]] = []
+        self._has_first = True
+        self._ringed: list[bool] = []
         self._theme: PlotTheme | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -195,9 +198,12 @@ class ScatterView(QWidget):
                 self._fine.set_data(shown, face_color=colours, edge_width=0, size=size, symbol="disc")
         self.canvas.update()
 
-    def show_marks(self, marks: list[tuple[str, FloatArray]]) -> None:
-        """Show named places above the points, the first as the one that counts."""
-        self._marked = marks
+    def show_marks(
+        self, marks: list[tuple[str, FloatArray]], has_first: bool = True, ringed: Sequence[bool] = ()
+    ) -> None:
+        """Show named places above the points; the first as the one that counts, selected ones ringed."""
+        self._marked, self._has_first = marks, has_first
+        self._ringed = list(ringed) or [False] * len(marks)
         self._draw_marks()
         self.canvas.update()
 
@@ -207,12 +213,14 @@ class ScatterView(QWidget):
             return
         places = np.array([xy for _, xy in self._marked], dtype=np.float32)
         ground, text = rgba(self._theme.background), rgba(self._theme.text)
-        first = np.arange(len(places)) == 0
+        first = (np.arange(len(places)) == 0) & self._has_first
+        ringed = np.array(self._ringed, dtype=bool)
+        accent = rgba(self._theme.warning)
         self._marks.set_data(
             places[::-1],
             face_color=np.where(first[::-1, None], text, (*text[:3], 0.55)).astype(np.float32),
-            edge_color=ground,
-            edge_width=1.5,
+            edge_color=np.where(ringed[::-1, None], accent, ground).astype(np.float32),
+            edge_width=np.where(ringed[::-1], 3.0, 1.5).astype(np.float32),
             size=np.where(first[::-1], 22.0, 12.0),
             symbol="star",
         )
