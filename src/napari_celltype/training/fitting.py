@@ -37,6 +37,8 @@ class Plan:
         ``"constant"``, or ``"one-cycle"``: up over the first tenth, then down a cosine to nothing.
     save_every
         Steps between saved states.
+    slower
+        Pairs of how a parameter's name begins and by what its learning rate is multiplied.
     """
 
     steps: int
@@ -45,6 +47,7 @@ class Plan:
     weight_decay: float = 0.0
     schedule: str = "constant"
     save_every: int = 200
+    slower: tuple[tuple[str, float], ...] = ()
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
@@ -101,11 +104,15 @@ def rate_at(plan: Plan, step: int) -> float:
 
 def _set_rate(optimiser: torch.optim.Optimizer, plan: Plan, step: int) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = rate_at(plan, step)
+        group["lr"] = rate_at(plan, step) * group["part"]
 
 
 def _optimiser(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    parameters = list(network.parameters())
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        part = next((part for start, part in plan.slower if name.startswith(start)), 1.0)
+        groups.setdefault(part, []).append(parameter)
+    parameters = [{"params": members, "part": part} for part, members in groups.items()]
     makers: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     made: torch.optim.Optimizer = makers[plan.optimiser](
         parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay
