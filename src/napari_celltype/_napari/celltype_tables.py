@@ -16,13 +16,13 @@ from napari_celltype.workbench.session_table import CellRow
 
 from .plots.palette import class_colour
 
-__all__ = ["CellTable", "VoteTable", "make_table_view"]
+__all__ = ["CellTable", "Rows", "VoteTable", "make_table_view"]
 
 _SWATCH = QSize(12, 12)
 Cells = tuple[str, ...]
 
 
-class _Rows(QAbstractTableModel):
+class Rows(QAbstractTableModel):
     """Rows of texts, a coloured square in one column, a tooltip for each row."""
 
     columns: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class _Rows(QAbstractTableModel):
         return None
 
 
-class VoteTable(_Rows):
+class VoteTable(Rows):
     """One row a sweep with a spike."""
 
     columns = ("Sweep", "Stimulus", "Says", "p")
@@ -95,7 +95,7 @@ class VoteTable(_Rows):
         )
 
 
-class CellTable(_Rows):
+class CellTable(Rows):
     """One row an accepted cell."""
 
     columns = ("Cell", "Type", "p", "Model")

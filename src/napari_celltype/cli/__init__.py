@@ -24,6 +24,7 @@ COMMANDS = (
     "predict",
     "features",
     "batch",
+    "watch",
     "check",
     "repair",
     "measure",

@@ -31,13 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
     for entry in predictor.entries(arguments.files):
         found.append(entry)
         if not arguments.json:
-            print(_as_text(entry), flush=True)
+            print(as_text(entry), flush=True)
     if arguments.json:
         print(json.dumps(found, indent=1, allow_nan=False))
     return int(any("error" in entry for entry in found))
 
 
-def _as_text(entry: dict[str, Any]) -> str:
+def as_text(entry: dict[str, Any]) -> str:
+    """An entry for people."""
     name = entry["path"] + (f" [{entry['item']}]" if "item" in entry else "")
     if "error" in entry:
         return f"{name}: FAILED. {entry['error']}"

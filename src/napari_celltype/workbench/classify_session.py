@@ -180,6 +180,17 @@ class ClassifySession:
             self._calls[item_id] = replace(self.call(item_id), refusal=reason)
             self.answered.emit(item_id)
 
+    def adopt(self, item_id: str, call: CellCall, facts: Facts | None = None) -> None:
+        """Take over what was said elsewhere: by the watch of a folder, or in an earlier run."""
+        if item_id not in self.document:
+            return
+        if facts is not None and facts.recording is self.recording(item_id):
+            self._facts[item_id] = facts
+        if self.window(item_id) is None and call.window is not None:
+            self.document.choose(item_id, WINDOW, call.window)
+        self._calls[item_id] = call
+        self.answered.emit(item_id)
+
     def accept(self, item_id: str) -> None:
         """Put what is said of a recording into the session table.
 

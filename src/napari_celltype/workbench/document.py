@@ -94,13 +94,13 @@ class Document:
         """Open neurons, in the order they came."""
         return [item for item in self._items.values() if item.kind == "neuron"]
 
-    def add(self, item: Item) -> None:
-        """Add an item; the first of its kind becomes the current one."""
+    def add(self, item: Item, *, show: bool = True) -> None:
+        """Add an item; the first of its kind becomes the current one, unless it is not to be shown."""
         if item.id in self._items:
             return
         self._items[item.id] = item
         self.opened.emit(item.id)
-        if self._current[item.kind] is None:
+        if show and self._current[item.kind] is None:
             self._set_current(item.kind, item.id)
 
     def close(self, item_id: str) -> None:

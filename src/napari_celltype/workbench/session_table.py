@@ -111,6 +111,10 @@ class SessionTable:
         """The item of each row."""
         return list(self._rows)
 
+    def row(self, item_id: str) -> CellRow | None:
+        """The row of an item, if it was accepted."""
+        return self._rows.get(item_id)
+
     def accept(self, item_id: str, row: CellRow) -> None:
         """Add a cell, or replace what was said of it before."""
         self._rows[item_id] = row
