@@ -22,15 +22,16 @@ from celltype_stubs import (
     stub_shelf,
 )
 from napari_celltype.ephys.windows import ApWindow
-from napari_celltype.errors import CelltypeError, ModelError
+from napari_celltype.errors import CelltypeError, ModelError, RecordingError
 from napari_celltype.recording import Recording
 from napari_celltype.workbench import Document, Item
+from napari_celltype.workbench import classify as classify_module
 from napari_celltype.workbench.classify import Progress
 from napari_celltype.workbench.classify_models import Shelf, companion_of, default_choice, fitting_models
 from napari_celltype.workbench.classify_names import canonical, compare_labels, overlap
 from napari_celltype.workbench.classify_session import ClassifySession
 from napari_celltype.workbench.classify_text import agreement_text, band_text, headline, percent, votes_text
-from napari_celltype.workbench.classify_values import Band, ModelChoice, Verdict
+from napari_celltype.workbench.classify_values import Band, ModelChoice, Verdict, Vote, spread_of
 from napari_celltype.workbench.classify_windows import drawn
 from napari_celltype.workbench.report import report_of
 from napari_celltype.workbench.report_page import save_report
@@ -317,6 +318,44 @@ def test_votes_are_counted_among_sweeps_that_can_be_judged():
     assert votes_text(()) == "No sweep has a window this model takes."
 
 
+def vote(number: int, share: float, *, sound: bool = True) -> Vote:
+    said = verdict({"Exc": 1 - share, "Inh": share}, () if sound else ("Low confidence.",))
+    return Vote(number, number, "long square", said)
+
+
+def test_sweeps_the_model_abstains_on_count_neither_for_nor_against():
+    votes = [vote(1, 0.9), vote(2, 0.7), vote(3, 0.2), vote(4, 0.55, sound=False), vote(5, 0.52, sound=False)]
+    spread = spread_of(votes)
+    assert (spread.label, spread.asked, spread.judged, spread.agreeing) == ("Inh", 5, 3, 2)
+    assert spread.mean == pytest.approx(0.6)
+    assert spread.deviation == pytest.approx(np.std([0.9, 0.7, 0.2]))
+    assert votes_text(votes) == ("2 of 3 sweeps say Inhibitory (mean 60 %, 20 % to 90 %; 2 more it would not judge).")
+    assert spread_of([vote(1, 0.55, sound=False)]).agreeing == 0
+    assert spread_of(()) is None
+
+
+def test_where_features_cannot_be_read_the_spike_is_judged_and_the_rest_is_a_remark(monkeypatch):
+    def refuse(recording):
+        raise RecordingError("was deleted meanwhile")
+
+    monkeypatch.setattr(classify_module, "extracted_features", refuse)
+    session, item = session_with(make_firing_recording(2))
+    call = ask(session, item)
+    assert call.verdict.label == "Inh"
+    assert call.companion is None
+    assert call.remarks == ("was deleted meanwhile",)
+    session.choose_model(item, ModelChoice("feat"))
+    call = ask(session, item)
+    assert call.verdict is None
+    assert "was deleted meanwhile" in call.refusal
+
+
+def test_a_bug_looks_like_one():
+    session, item = session_with(make_firing_recording(1), stub_shelf(StubWaveform(WAVEFORM, failing=KeyError("x"))))
+    with pytest.raises(KeyError):
+        ask(session, item)
+
+
 def test_a_verdict_that_holds_for_no_shift_is_said_to():
     band = Band(("a", "b"), np.array([-0.1, 0.0, 0.1]), np.array([[1, 0], [0, 1], [1, 0]]), np.array([0, 1, 0], bool))
     assert "holds for no shift" in band_text(band)
@@ -347,6 +386,8 @@ def test_the_table_goes_to_csv_parquet_and_clipboard_and_back(tmp_path):
         assert back["label"][0] == "Inh"
         assert back["sweep"][0] == 1
         assert back["sweeps_agreeing"][0] == 2
+        assert back["sweeps_abstaining"][0] == 0
+        assert back["steady_from_ms"][0] == pytest.approx(-0.3)
     header, line = table.to_clipboard_text().splitlines()
     assert header.split("\t") == list(COLUMNS)
     assert line.split("\t")[2] == "Inh"

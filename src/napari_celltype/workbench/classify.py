@@ -17,27 +17,21 @@ from napari_celltype.ephys.signals import trace_problem
 from napari_celltype.ephys.spikes import find_spikes
 from napari_celltype.ephys.stimulus import Stimulus, find_stimuli
 from napari_celltype.ephys.windows import ApWindow, WindowCut, suggest_windows
-from napari_celltype.errors import CelltypeError, ModelError
+from napari_celltype.errors import CelltypeError, ModelError, RecordingError
 from napari_celltype.recording import Recording, Sweep
 
 from .classify_compare import Comparison, compare_with_classes
 from .classify_models import Shelf, companion_of
 from .classify_values import Band, ModelChoice, Verdict, Vote, verdict_of
+from .measured import extracted_features
 
 __all__ = ["Facts", "Found", "Progress", "Request", "Suggested", "classify", "preview", "why_not_judged"]
 
 SHIFTS_MS = np.round(np.arange(-1.0, 1.0001, 0.1), 6)
 MOST_VOTES = 32
-_FAILURES = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+_FAILURES = (ImportError, MemoryError, RuntimeError, ValueError)
+"""How models fail while predicting: torch is missing, memory is full, a device is lost, numbers do not fit. Anything
+else, and anything elsewhere, is a bug and must look like one."""
 
 
 @dataclass(eq=False)
@@ -94,31 +88,27 @@ def classify(request: Request, facts: Facts, shelf: Shelf) -> Iterator[Step]:
     CelltypeError
         In the user's words, whatever fails.
     """
-    try:
-        yield from _Judging(request, facts, shelf).steps()
-    except CelltypeError:
-        raise
-    except _FAILURES as error:
-        raise _failure(request.model.name, error) from error
+    return _Judging(request, facts, shelf).steps()
 
 
 def preview(request: Request, facts: Facts, shelf: Shelf) -> Iterator[Step]:
     """Only the verdict on the window, while it is being dragged."""
+    model = shelf.get(request.model)
+    if request.window is not None and _input_of(model) == "waveform":
+        yield Found({"verdict": judge_windows(model, facts.recording, [request.window])[0]})
+
+
+def _predict(model: Any, x: Any) -> Any:
+    """What a model says; a machine that fails at it is a sentence."""
     try:
-        model = shelf.get(request.model)
-        if request.window is not None and _input_of(model) == "waveform":
-            yield Found({"verdict": judge_windows(model, facts.recording, [request.window])[0]})
+        return model.predict(x)
     except CelltypeError:
         raise
     except _FAILURES as error:
-        raise _failure(request.model.name, error) from error
-
-
-def _failure(name: str, error: BaseException) -> ModelError:
-    return ModelError(
-        f"{name} could not judge this recording ({type(error).__name__}: {error})",
-        hint="Choose another window or model; `napari-celltype info` says what a report of this needs.",
-    )
+        raise ModelError(
+            f"{model.name} could not judge this recording ({type(error).__name__}: {error})",
+            hint="Choose another window or model; `napari-celltype info` says what a report of this needs.",
+        ) from error
 
 
 def why_not_judged(recording: Recording) -> str:
@@ -143,6 +133,7 @@ class _Judging:
         self.request, self.facts, self.shelf = request, facts, shelf
         self.recording = facts.recording
         self.window = request.window
+        self.remarks: tuple[str, ...] = ()
 
     def steps(self) -> Iterator[Step]:
         refusal = why_not_judged(self.recording)
@@ -152,7 +143,8 @@ class _Judging:
         yield Progress(0.0, f"Loading {self.request.model.name}")
         model = self.shelf.get(self.request.model)
         note = getattr(model, "device_note", "")
-        yield Found({"remarks": (note,) if note else ()})
+        self.remarks = (note,) if note else ()
+        yield Found({"remarks": self.remarks})
         if _input_of(model) == "waveform":
             yield from self._waveform_first(model)
         else:
@@ -235,7 +227,7 @@ class _Judging:
                 continue
             model = self.shelf.get(ModelChoice(info.name, device=self.request.model.device))
             if info.input == "features" and self.facts.features is not None:
-                others.append(verdict_of(model.predict(_feature_table(self.facts)), 0, "features"))
+                others.append(verdict_of(_predict(model, _feature_table(self.facts)), 0, "features"))
             elif info.input == "waveform" and self.window is not None:
                 others += judge_windows(model, self.recording, [self.window])
             yield Found({"others": tuple(others)})
@@ -245,12 +237,15 @@ class _Judging:
         return None if info is None else self.shelf.get(ModelChoice(info.name, device=self.request.model.device))
 
     def _judge_features(self, model: Any, role: str) -> Iterator[Step]:
-        if self.facts.features is None:
-            from napari_celltype.ephys.features import extract_features
-
-            yield Progress(0.7, "Measuring the 41 features")
-            self.facts.features = extract_features(self.recording)
-        verdict = verdict_of(model.predict(_feature_table(self.facts)), 0, "features")
+        yield Progress(0.7, "Measuring the 41 features")
+        try:
+            self.facts.features = extracted_features(self.recording)
+        except RecordingError as error:
+            # beside a verdict on a spike it is only a remark that there is no second opinion
+            self.remarks = (*self.remarks, str(error))
+            yield Found({"refusal": str(error)} if role == "verdict" else {"remarks": self.remarks})
+            return
+        verdict = verdict_of(_predict(model, _feature_table(self.facts)), 0, "features")
         yield Found({role: verdict, "features": self.facts.features})
 
 
@@ -265,7 +260,7 @@ def judge_windows(model: Any, recording: Recording, windows: Sequence[ApWindow])
     """Verdicts of a waveform model on windows, all at once; a window that cannot be read is one with a reason."""
     cuts = [_cut(model, recording, window) for window in windows]
     readable = [cut for cut, _ in cuts if cut is not None]
-    prediction = model.predict(readable) if readable else None
+    prediction = _predict(model, readable) if readable else None
     found, row = [], 0
     for window, (cut, reasons) in zip(windows, cuts, strict=True):
         if cut is None or prediction is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["Agreement", "broad_type", "canonical", "compare_labels", "overlap", "spoken"]
+__all__ = ["Agreement", "broad_type", "canonical", "compare_labels", "form_kind", "overlap", "spoken"]
 
 Agreement = Literal["same", "broad", "differ", "unknown"]
 
@@ -14,10 +14,8 @@ _SAME = {
     "excitatory": "exc",
     "glutamatergic": "exc",
     "spiny": "exc",
-    "pyramidal": "exc",
     "inh": "inh",
     "inhibitory": "inh",
-    "gabaergic": "inh",
     "aspiny": "inh",
     "pvalb": "pvalb",
     "pv": "pvalb",
@@ -36,6 +34,25 @@ _SPOKEN = {
     "ndnf": "Ndnf",
     "htr3a": "Htr3a (no Vip)",
 }
+_FORMS = {
+    "pyramidal": ("Pyramidal", "principal cell"),
+    "granule": ("Granule", "principal cell"),
+    "ganglion": ("Ganglion", "principal cell"),
+    "purkinje": ("Purkinje", "principal cell"),
+    "medium spiny": ("Medium spiny", "principal cell"),
+    "gabaergic": ("GABAergic", "interneuron"),
+    "basket": ("Basket", "interneuron"),
+    "nitrergic": ("Nitrergic", "interneuron"),
+    "microglia": ("Microglia", "glia"),
+    "astrocyte": ("Astrocyte", "glia"),
+    "parachromaffin": ("Parachromaffin", ""),
+    "sensory receptor": ("Sensory receptor", ""),
+    "principal": ("Principal cell", ""),
+    "interneuron": ("Interneuron", ""),
+}
+"""Classes told from a neuron's form: as people say them, and what kind of cell that is."""
+
+_BROAD_FORMS = {"pyramidal": "exc", "gabaergic": "inh"}
 
 
 def canonical(label: str) -> str:
@@ -46,14 +63,20 @@ def canonical(label: str) -> str:
 
 def spoken(label: str) -> str:
     """A class's name as people say it."""
-    return _SPOKEN.get(canonical(label), label)
+    name = canonical(label)
+    return _FORMS[name][0] if name in _FORMS else _SPOKEN.get(name, label)
+
+
+def form_kind(label: str) -> str:
+    """``"principal cell"``, ``"interneuron"`` or ``"glia"`` for a class told from form, else empty."""
+    return _FORMS.get(canonical(label), ("", ""))[1]
 
 
 def broad_type(label: str) -> str:
     """``"exc"``, ``"inh"``, or empty where the class is neither."""
     name = canonical(label)
     if name not in _SPOKEN:
-        return ""
+        return _BROAD_FORMS.get(name, "")
     return "exc" if name == "exc" else "inh"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .classify_names import broad_type, canonical, compare_labels, spoken
-from .classify_values import Band, CellCall, Verdict, Vote, pooled
+from .classify_names import broad_type, canonical, compare_labels, form_kind, spoken
+from .classify_values import Band, CellCall, Verdict, Vote, spread_of
 
 __all__ = ["agreement_text", "band_text", "describe_call", "headline", "other_text", "percent", "votes_text"]
 
@@ -25,6 +25,8 @@ def headline(verdict: Verdict) -> tuple[str, str]:
     said = f"{name}, {percent(verdict.confidence)}"
     if verdict.abstained:
         return "I don't know", f"best guess {said}"
+    if verdict.input == "neuron":
+        return said, form_kind(verdict.label)
     detail = "" if not kind or canonical(verdict.label) in ("exc", "inh") else _BROAD[kind]
     return said, detail
 
@@ -68,18 +70,17 @@ def describe_call(call: CellCall) -> list[str]:
 
 
 def votes_text(votes: Sequence[Vote]) -> str:
-    """How the sweeps voted."""
-    mean = pooled(votes)
-    if mean is None:
+    """How the sweeps voted, and how far their probabilities spread."""
+    spread = spread_of(votes)
+    if spread is None:
         return "No sweep has a window this model takes."
-    classes = votes[0].verdict.classes
-    best = classes[int(mean.argmax())]
-    sound = [vote for vote in votes if not vote.verdict.abstained]
-    if not sound:
-        return f"The model abstains on each of the {len(votes)} sweeps with a spike."
-    agree = sum(vote.verdict.label == best for vote in sound)
-    left = f"; {len(votes) - len(sound)} more it would not judge" if len(votes) > len(sound) else ""
-    return f"{agree} of {len(sound)} sweeps say {spoken(best)} (mean {percent(float(mean.max()))}{left})."
+    if not spread.judged:
+        return f"The model abstains on each of the {spread.asked} sweeps with a spike."
+    range_ = f", {percent(spread.low)} to {percent(spread.high)}" if spread.judged > 1 else ""
+    left = spread.asked - spread.judged
+    more = f"; {left} more it would not judge" if left else ""
+    said = f"{spread.agreeing} of {spread.judged} {'sweep says' if spread.judged == 1 else 'sweeps say'}"
+    return f"{said} {spoken(spread.label)} (mean {percent(spread.mean)}{range_}{more})."
 
 
 def band_text(band: Band) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .classify_compare import Comparison
 
-__all__ = ["Band", "CellCall", "ModelChoice", "Verdict", "Vote", "pooled", "verdict_of"]
+__all__ = ["Band", "CellCall", "ModelChoice", "SweepSpread", "Verdict", "Vote", "pooled", "spread_of", "verdict_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -174,3 +174,48 @@ def pooled(votes: Sequence[Vote]) -> FloatArray | None:
     sound = [vote.verdict.probabilities for vote in votes if not vote.verdict.abstained]
     mean: FloatArray = np.mean(sound or [vote.verdict.probabilities for vote in votes], axis=0)
     return mean
+
+
+@dataclass(frozen=True)
+class SweepSpread:
+    """How the verdict moves from sweep to sweep.
+
+    Parameters
+    ----------
+    label
+        The class with the largest mean probability.
+    asked, judged, agreeing
+        Sweeps with a window; those among them the model does not abstain on; those of them that say ``label``.
+    mean, deviation, low, high
+        Of the probability of ``label`` over the sweeps judged (over all, where it abstains on each).
+    """
+
+    label: str
+    asked: int
+    judged: int
+    agreeing: int
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+
+def spread_of(votes: Sequence[Vote]) -> SweepSpread | None:
+    """The spread of the sweeps' votes; None without votes."""
+    mean = pooled(votes)
+    if mean is None:
+        return None
+    best = int(mean.argmax())
+    label = votes[0].verdict.classes[best]
+    sound = [vote.verdict for vote in votes if not vote.verdict.abstained]
+    shares = np.array([verdict.probabilities[best] for verdict in sound or [vote.verdict for vote in votes]])
+    return SweepSpread(
+        label=label,
+        asked=len(votes),
+        judged=len(sound),
+        agreeing=sum(verdict.label == label for verdict in sound),
+        mean=float(shares.mean()),
+        deviation=float(shares.std()),
+        low=float(shares.min()),
+        high=float(shares.max()),
+    )

@@ -18,7 +18,7 @@ from .document import Document
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MeasuredCell", "MeasuredCells", "measure_features", "measured_cells_of", "why_not_measured"]
+__all__ = ["MeasuredCell", "MeasuredCells", "extracted_features", "measure_features", "measured_cells_of", "why_not_measured"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,29 +55,33 @@ _locks: WeakKeyDictionary[Recording, Lock] = WeakKeyDictionary()
 _guard = Lock()
 
 
+def extracted_features(recording: Recording) -> pd.Series[Any]:
+    """The features of a recording, NaN where they cannot be measured, kept as long as it is.
+
+    Safe to ask for from several workers at once: one measures, the others wait.
+    """
+    with _guard:
+        lock = _locks.setdefault(recording, Lock())
+    with lock:
+        if recording not in _features:
+            from napari_celltype.ephys.features import extract_features
+
+            _features[recording] = extract_features(recording)
+        return _features[recording]
+
+
 def measure_features(recording: Recording) -> pd.Series[Any]:
-    """The features of a recording, kept as long as it is; safe to ask for from several workers at once.
+    """The same, where there are any.
 
     Raises
     ------
     RecordingError
         If there is nothing to measure them from, or none could be measured.
     """
-    with _guard:
-        lock = _locks.setdefault(recording, Lock())
-    with lock:
-        if recording not in _features:
-            _features[recording] = _measure(recording)
-        return _features[recording]
-
-
-def _measure(recording: Recording) -> pd.Series[Any]:
-    from napari_celltype.ephys.features import extract_features
-
     refusal = why_not_measured(recording)
     if refusal:
         raise RecordingError(refusal)
-    features = extract_features(recording)
+    features = extracted_features(recording)
     if not features.notna().any():
         raise RecordingError(
             f"None of the 41 features could be measured in {recording.name}: no sweep has a stimulus and spikes that "

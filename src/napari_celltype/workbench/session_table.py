@@ -15,7 +15,7 @@ from napari_celltype.io.atomic import write_atomically
 from napari_celltype.recording import Recording
 
 from .classify_text import agreement_text
-from .classify_values import CellCall, pooled
+from .classify_values import CellCall, spread_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,11 @@ class CellRow:
     stop_ms: float | None = None
     sweeps_asked: int | None = None
     sweeps_agreeing: int | None = None
+    sweeps_abstaining: int | None = None
+    sweeps_mean: float | None = None
+    sweeps_sd: float | None = None
+    steady_from_ms: float | None = None
+    steady_to_ms: float | None = None
     second_model: str = ""
     second_label: str = ""
     second_confidence: float | None = None
@@ -62,9 +67,8 @@ def row_of(cell: str, recording: Recording, call: CellCall, when: datetime | Non
     verdict = call.verdict
     if verdict is None:
         raise CelltypeError(f"nothing is predicted for {cell} yet", hint="Wait for the prediction, or press Predict.")
-    window, votes, second = call.window, call.votes or (), call.companion
-    mean = pooled(votes)
-    best = None if mean is None else votes[0].verdict.classes[int(mean.argmax())]
+    window, spread, second = call.window, spread_of(call.votes or ()), call.companion
+    steady = (None, None) if call.band is None else call.band.steady_ms()
     return CellRow(
         cell=cell,
         path=str(recording.path or ""),
@@ -76,8 +80,13 @@ def row_of(cell: str, recording: Recording, call: CellCall, when: datetime | Non
         sweep=None if window is None else recording.sweeps[window.sweep].number,
         start_ms=None if window is None else round(window.start_s * 1e3, 4),
         stop_ms=None if window is None else round(window.stop_s * 1e3, 4),
-        sweeps_asked=len(votes) or None,
-        sweeps_agreeing=sum(vote.verdict.label == best for vote in votes) if votes else None,
+        sweeps_asked=None if spread is None else spread.asked,
+        sweeps_agreeing=None if spread is None else spread.agreeing,
+        sweeps_abstaining=None if spread is None else spread.asked - spread.judged,
+        sweeps_mean=None if spread is None else round(spread.mean, 4),
+        sweeps_sd=None if spread is None else round(spread.deviation, 4),
+        steady_from_ms=steady[0],
+        steady_to_ms=steady[1],
         second_model="" if second is None else second.model,
         second_label="" if second is None else second.label,
         second_confidence=None if second is None else round(second.confidence, 4),
@@ -130,7 +139,7 @@ class SessionTable:
         import pandas as pd
 
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(COLUMNS))
-        whole = ["sweep", "sweeps_asked", "sweeps_agreeing"]
+        whole = ["sweep", "sweeps_asked", "sweeps_agreeing", "sweeps_abstaining"]
         return frame.astype(dict.fromkeys(whole, "Int64"))
 
     def to_clipboard_text(self) -> str:

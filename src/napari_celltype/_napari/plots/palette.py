@@ -13,7 +13,10 @@ from napari_celltype.workbench.classify_names import canonical
 
 __all__ = [
     "CLASS_COLOURS",
+    "DECIDES_AGAINST",
+    "DECIDES_FOR",
     "DEFECT_COLOURS",
+    "FORM_COLOURS",
     "NODE_TYPE_COLOURS",
     "NODE_TYPE_NAMES",
     "OTHER_CLASS_COLOUR",
@@ -41,7 +44,27 @@ CLASS_COLOURS = {
 }
 """By the names of :func:`napari_celltype.workbench.classify_names.canonical`. Ndnf and Htr3a without Vip are nearly the
 same cells and no model tells one from the other."""
+FORM_COLOURS = {
+    "pyramidal": "#984d10",
+    "principal": "#984d10",
+    "gabaergic": "#0a85cd",
+    "interneuron": "#0a85cd",
+    "basket": "#d2a500",
+    "ganglion": "#b44bff",
+    "purkinje": "#ff69e1",
+    "granule": "#00783c",
+    "medium spiny": "#ff7878",
+    "microglia": "#3cc33c",
+    "astrocyte": "#960f78",
+    "nitrergic": "#1e4ba5",
+    "parachromaffin": "#001eff",
+    "sensory receptor": "#004bd2",
+}
+"""Classes told from a neuron's form; brown and blue are the principal cells and interneurons of recordings too."""
 OTHER_CLASS_COLOUR = "#8a8a8a"
+
+DECIDES_FOR, DECIDES_AGAINST = "#e8820c", "#3f6cf0"
+"""A branch that speaks for the class a neuron was given, and one that speaks against it."""
 
 _SWEEPS_ON_DARK = ("#56b4e9", "#e69f00", "#2fc29a", "#f0e442", "#e58abf", "#ff7f50", "#b0b0ff", "#dddddd")
 _SWEEPS_ON_LIGHT = ("#0072b2", "#c25e00", "#00785a", "#222222", "#a8417c", "#8a7a00", "#5a4fcf", "#b03a2e")
@@ -54,7 +77,8 @@ def node_type_name(number: int) -> str:
 
 def class_colour(name: str) -> str:
     """Colour of a cell class, however a model spells it; grey for one that is not known here."""
-    return CLASS_COLOURS.get(canonical(name), OTHER_CLASS_COLOUR)
+    found = canonical(name)
+    return CLASS_COLOURS.get(found) or FORM_COLOURS.get(found, OTHER_CLASS_COLOUR)
 
 
 def rgba(colour: str) -> tuple[float, float, float, float]:
