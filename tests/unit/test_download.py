@@ -358,7 +358,7 @@ def test_an_edited_table_is_not_written_over(
     command = ["download", "allen", "--out", str(tmp_path), "--base-url", allen_server.url, "--yes"]
     assert main(command) == 1
     assert "is not of this download" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["cells.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"cells.csv", ".download.lock"}
     assert (tmp_path / "cells.csv").read_text() == "mine\n"
 
 
@@ -413,7 +413,7 @@ def _same(answer: Any, _asked: dict[str, list[str]]) -> Any:
 
 @pytest.fixture
 def dandi_server(server: Server) -> Server:
-    """A dandiset with three NWB files and one other, on two pages; the last file without a checksum."""
+    """A dandiset with three NWB files and one other, on two pages; the last file without a SHA-256."""
     paths = ["sub-11/sub-11_ses-21_icephys.nwb", "sub-11/notes.txt", "sub-12/sub-12_ses-22.nwb", "sub-m3/sub-m3.nwb"]
     version = "/dandisets/000020/versions/0.1/"
     server.answers["/dandisets/000020/"] = lambda _: {"most_recent_published_version": {"version": "0.1"}}
@@ -425,7 +425,9 @@ def dandi_server(server: Server) -> Server:
         server.files[f"/assets/id{number}/download/"] = content
         species = "Homo sapiens - Human" if number == 2 else "Mus musculus - House mouse"
         subject = {"identifier": path[4:6], "species": {"name": species}, "genotype": "Sst-IRES-Cre/wt"}
-        digest = {"dandi:sha2-256": hashlib.sha256(content).hexdigest()} if number < 3 else {}
+        parts = hashlib.md5(hashlib.md5(content).digest()).hexdigest()
+        digest = {"dandi:dandi-etag": f"{parts}-1"}
+        digest |= {"dandi:sha2-256": hashlib.sha256(content).hexdigest()} if number < 3 else {}
         meta = {"path": path, "digest": digest, "wasAttributedTo": [subject]}
         server.answers[f"/assets/id{number}/"] = partial(_same, meta)
         assets.append({"asset_id": f"id{number}", "path": path, "size": len(content), "zarr": None})
@@ -466,6 +468,44 @@ def test_dandi_command_checks_what_the_archive_states(
     assert (tmp_path / "sub-11/sub-11_ses-21_icephys.nwb").read_bytes().startswith(b"sub-11/")
     assert main(command) == 0
     assert "0 fetched, 3 there already" in capsys.readouterr().out
+
+
+def test_dandis_own_checksum_counts_where_there_is_no_other(dandi_server: Server, tmp_path: Path) -> None:
+    (file,) = (file for file in plan_dandi("20", base_url=dandi_server.url, patience=QUICK).files if "m3" in file.name)
+    assert (file.sha256, file.etag[-2:]) == ("", "-1")
+    dandi_server.troubles["/assets/id3/download/"] = ["corrupt", "corrupt", "corrupt"]
+    with pytest.raises(DownloadError, match="arrived damaged"):
+        fetch(file, tmp_path)
+    assert fetch(file, tmp_path)
+    (tmp_path / "manifest.json").unlink()  # a file of unknown origin is told from another by it, too
+    assert not fetch(file, tmp_path)
+
+
+def test_dandis_checksum_is_that_of_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_celltype.download import etag
+
+    assert etag.part_size(10) == 64 * 2**20
+    assert etag.part_size(10_000 * 64 * 2**20 + 1) == 64 * 2**20 + 1
+    monkeypatch.setattr(etag, "_PART", 1000)
+    content = CONTENT[:2500]
+    (tmp_path / "x").write_bytes(content)
+    sums = b"".join(hashlib.md5(content[i : i + 1000]).digest() for i in (0, 1000, 2000))
+    assert etag.dandi_etag(tmp_path / "x") == f"{hashlib.md5(sums).hexdigest()}-3"
+    (tmp_path / "x").write_bytes(content[:2000])
+    assert etag.dandi_etag(tmp_path / "x").endswith("-2")
+
+
+def test_two_downloads_do_not_write_to_one_folder(
+    dandi_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_celltype.download.lock import only_one
+
+    command = ["download", "dandi", "--dandiset", "20", "--out", str(tmp_path), "--yes"]
+    command += ["--base-url", dandi_server.url]
+    with only_one(tmp_path):
+        assert main(command) == 1
+        assert "another download is writing here" in capsys.readouterr().err
+    assert main(command) == 0
 
 
 def test_an_unknown_dandiset_is_named(server: Server, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -91,7 +91,15 @@ def _patience(arguments: argparse.Namespace) -> Patience:
 
 
 def _fetch(plan: Plan, arguments: argparse.Namespace, patience: Patience) -> Outcome:
-    """Fetch the files and write their table: of reconstructions when it is known which of them can be read."""
+    """Fetch the files and write their table, while no other download does so there."""
+    from napari_celltype.download.lock import only_one
+
+    with only_one(arguments.out):
+        return _fetch_alone(plan, arguments, patience)
+
+
+def _fetch_alone(plan: Plan, arguments: argparse.Namespace, patience: Patience) -> Outcome:
+    """The table of recordings is written first, that of reconstructions when it is known which can be read."""
     from napari_celltype.download.neuromorpho import finish
     from napari_celltype.download.plan import check_table, write_cells
     from napari_celltype.download.transfer import Outcome, fetch_all

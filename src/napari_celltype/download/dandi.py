@@ -1,6 +1,7 @@
 """DANDI archive: the NWB files of one dandiset, with a table of cells made from their metadata.
 
-DANDI states of each file its size and, once it has been computed, its SHA-256. Its metadata name the subject and often
+DANDI states of each file its size, the checksum of its upload and, once it has been computed, its SHA-256; all that is
+stated is compared. Its metadata name the subject and often
 its genotype, not a driver line: check the column ``cre_line`` of ``cells.csv`` before training on it.
 """
 
@@ -100,8 +101,14 @@ def _list_assets(address: str, ids: Collection[str], patience: Patience) -> Iter
 
 
 def _remote(asset: dict[str, Any], meta: dict[str, Any], base: str) -> Remote:
-    sha256 = str((meta.get("digest") or {}).get("dandi:sha2-256") or "").lower()
-    return Remote(asset["path"], f"{base}/assets/{asset['asset_id']}/download/", int(asset["size"]), sha256)
+    stated = {name: str(value or "").lower() for name, value in (meta.get("digest") or {}).items()}
+    return Remote(
+        asset["path"],
+        f"{base}/assets/{asset['asset_id']}/download/",
+        int(asset["size"]),
+        stated.get("dandi:sha2-256", ""),
+        stated.get("dandi:dandi-etag", ""),
+    )
 
 
 def _subject(meta: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from .etag import dandi_etag
 from .manifest import Manifest, digest_file
 from .web import DownloadError, PassingError, Patience, open_url, persist
 
@@ -32,6 +33,7 @@ class Remote:
     url: str
     size: int | None = None
     sha256: str = ""
+    etag: str = ""
 
 
 @dataclass
@@ -139,14 +141,17 @@ def _confirm(remote: Remote, target: Path, manifest: Manifest) -> None:
     """That a file is the one to be fetched, by its checksum."""
     entry = manifest.entry(remote.name)
     ours = entry.get("state") == "complete" and entry.get("url") == remote.url
+    found = digest_file(target)
     expected = remote.sha256 or (entry.get("sha256", "") if ours else "")
+    if not expected and remote.etag and dandi_etag(target) == remote.etag:
+        expected = found
     if not expected:
         raise DownloadError("exists and is not of this download", path=target, hint="Move it or choose another folder.")
-    if digest_file(target) != expected:
+    if found != expected:
         what = "has changed since it was fetched" if ours else "exists and is another file than the source's"
         raise DownloadError(what, path=target, hint="Move or delete it, then give the same command again.")
     if not ours:
-        manifest.record(remote.name, url=remote.url, state="complete", size=target.stat().st_size, sha256=remote.sha256)
+        manifest.record(remote.name, url=remote.url, state="complete", size=target.stat().st_size, sha256=found)
 
 
 def _is_whole(part: Path, size: int | None) -> bool:
@@ -223,6 +228,7 @@ def _check(remote: Remote, part: Path, manifest: Manifest) -> str:
     found = digest_file(part)
     wrong = size is not None and part.stat().st_size != size
     wrong = wrong or (bool(remote.sha256) and found != remote.sha256)
+    wrong = wrong or (bool(remote.etag) and dandi_etag(part) != remote.etag)
     wrong = wrong or (bool(entry.get("md5")) and digest_file(part, "md5") != entry["md5"])
     if wrong:
         part.unlink()
