@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import QWidget
 
+from celltype_stubs import make_firing_recording
 from napari_celltype._napari.recording_dock import KEYS, RecordingDock, help_text
 from napari_celltype._napari.session import session_of
 from napari_celltype.errors import RecordingError
@@ -61,7 +62,10 @@ def test_without_a_recording_it_says_what_to_do(dock):
 def test_a_recording_lists_its_sweeps_and_draws_the_first(dock, qtbot):
     show(dock, make_recording(), qtbot)
     assert dock.sweeps.rowCount() == 4
-    assert cell_texts(dock, 2) == ["2", "Long Square", "200 ms", "20", "CC"]
+    qtbot.waitUntil(lambda: cell_texts(dock, 2)[3] != "")
+    assert cell_texts(dock, 2) == ["2", "Long square", "100", "0", "CC"]
+    tip = dock.sweeps.data(dock.sweeps.index(2, 0), Qt.ItemDataRole.ToolTipRole)
+    assert "200 ms at 20 kHz" in tip
     assert shown_sweeps(dock) == ["0"]
     trace = dock.traces.traces[0]
     assert trace.voltage_mv.high == pytest.approx(40.0)
@@ -105,6 +109,21 @@ def test_time_range_stays_when_the_next_sweep_is_as_long_and_home_shows_all(dock
     low, high = dock.traces.time_range
     assert low <= 0.0
     assert high >= 0.2
+
+
+def test_spikes_are_counted_in_the_list_and_marked_on_the_trace(dock, qtbot):
+    show(dock, make_firing_recording(2, peaks_s=(0.06, 0.1)), qtbot)
+    qtbot.waitUntil(lambda: [cell_texts(dock, row)[3] for row in range(2)] == ["2", "2"])
+    times, volts = dock.marks.item.getData()
+    assert times == pytest.approx([0.06, 0.1], abs=1e-4)
+    assert (volts > 35).all()
+    dock.traces.voltage.vb.setXRange(0.09, 0.11, padding=0)
+    assert dock.marks.item.getData()[0] == pytest.approx([0.1], abs=1e-4)
+    dock._on_key_marks()
+    assert not len(dock.marks.item.getData()[0])
+    show(dock, make_recording(name="other.abf", clamp="voltage"), qtbot)
+    qtbot.waitUntil(lambda: bool(dock._facts))
+    assert cell_texts(dock, 0)[3:] == ["", "VC"]
 
 
 def test_both_plots_move_together(dock, qtbot):

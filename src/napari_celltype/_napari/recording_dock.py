@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QProgressBar,
-    QSplitter,
-    QStackedLayout,
-    QTableView,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QSplitter, QToolTip, QVBoxLayout
 
 from napari_celltype.recording import Recording
 from napari_celltype.workbench import Item
+from napari_celltype.workbench.classify_facts import SweepFacts
 
-from .celltype_window import WINDOW_KEYS, WindowLine
+from .celltype_window import WindowLine
 from .dock import Dock
 from .jobs import LatestJob
 from .plots.palette import sweep_colours
 from .plots.theme import PlotTheme
-from .plots.trace_view import Trace, TraceView
-from .problem_banner import ProblemBanner
+from .recording_keys import KEYS, bind_keys, help_text
+from .recording_panels import SweepPanel
+from .recording_steps import Found, look_steps
+from .recording_traces import TracePane
 from .session import PLUGIN
-from .sweep_table import SweepTable
 from .trace_loader import LoadedSweep, Progress, SweepCache, load_sweeps
 
-__all__ = ["KEYS", "RecordingDock"]
+__all__ = ["KEYS", "RecordingDock", "help_text"]
 
-KEYS: tuple[tuple[str, str, str], ...] = (
-    ("PgDown", "next sweep", "_on_key_next"),
-    ("PgUp", "previous sweep", "_on_key_previous"),
-    ("Left", "move left", "_on_key_left"),
-    ("Right", "move right", "_on_key_right"),
-    ("+", "zoom in", "_on_key_zoom_in"),
-    ("-", "zoom out", "_on_key_zoom_out"),
-    ("Home", "whole sweep", "_on_key_home"),
-    ("Y", "fit values", "_on_key_fit"),
-)
-MOUSE_HELP = "Drag to move, wheel to zoom time, Shift+wheel to zoom values. Ctrl+click or Shift+click rows to overlay."
 EMPTY = (
     "No recording is open.\nDrop a file or a folder here, or choose File › Open Sample › napari-celltype › Recording."
 )
@@ -72,11 +49,11 @@ class RecordingDock(Dock):
         self.document = self.session.document
         self._cache = SweepCache()
         self._shown_id: str | None = None
-        self._keep_range = False
-        self._loading = LatestJob(self._on_sweep_loaded, on_busy=self._on_loading_busy, on_failed=self._show_message)
-        self._checking = LatestJob(self._on_problems_found, on_failed=self._show_message)
+        self._facts: dict[int, SweepFacts] = {}
         self._build()
-        self._bind_keys()
+        self._loading = LatestJob(self._on_sweep_loaded, on_busy=self._on_loading_busy, on_failed=self.pane.say)
+        self._checking = LatestJob(self._on_found, on_failed=self.pane.warn)
+        bind_keys(self)
         self._connect()
         self.apply_theme(self.theme)
         self._list_recordings()
@@ -87,99 +64,24 @@ class RecordingDock(Dock):
     def _build(self) -> None:
         self.setAcceptDrops(True)
         self.setMinimumHeight(200)
-        self.traces = TraceView()
-        self.traces.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.banner = ProblemBanner()
-        self.message = QLabel()
-        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.message.setWordWrap(True)
-        plots = QWidget()
-        self._stack = QStackedLayout(plots)
-        self._stack.addWidget(self.traces)
-        self._stack.addWidget(self.message)
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.banner)
-        column.addWidget(plots, 1)
+        self.panel = SweepPanel()
+        self.chooser, self.table, self.sweeps = self.panel.chooser, self.panel.table, self.panel.sweeps
+        self.progress = self.panel.progress
+        self.pane = TracePane()
+        self.traces, self.marks, self.banner = self.pane.traces, self.pane.marks, self.pane.banner
+        self.message, self._stack = self.pane.message, self.pane.stack
         self.window_line = WindowLine(self)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self._build_list())
-        splitter.addWidget(right)
+        splitter.addWidget(self.panel)
+        splitter.addWidget(self.pane)
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
-        splitter.setSizes([310, 670])
+        splitter.setSizes([285, 695])
         splitter.setChildrenCollapsible(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 2)
         outer.addWidget(splitter, 1)
         outer.addWidget(self.window_line)
-
-    def _build_list(self) -> QWidget:
-        self.chooser = QComboBox()
-        self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.chooser.setMinimumContentsLength(12)
-        self.chooser.setToolTip("Recording shown")
-        self.sweeps = SweepTable(self)
-        self.table = QTableView()
-        self.table.setModel(self.sweeps)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(20)
-        self.table.setToolTip(MOUSE_HELP)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setResizeContentsPrecision(50)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 100)
-        self.progress.setMaximumHeight(6)
-        self.progress.setTextVisible(False)
-        left = QWidget()
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addLayout(self._build_bar())
-        column.addWidget(self.table, 1)
-        column.addWidget(self.progress)
-        left.setMinimumWidth(240)
-        self.progress.hide()
-        return left
-
-    def _build_bar(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.addWidget(self.chooser, 1)
-        for text, tip, slot in (
-            ("◀", "Previous sweep (PgUp)", self._on_key_previous),
-            ("▶", "Next sweep (PgDown)", self._on_key_next),
-            ("↔", "Show the whole sweep (Home)", self._on_key_home),
-        ):
-            bar.addWidget(self._button(text, tip, slot))
-        help_button = self._button("?", help_text(), None)
-        help_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        bar.addWidget(help_button)
-        self.help_button = help_button
-        return bar
-
-    def _button(self, text: str, tip: str, slot: Any) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setFixedSize(24, 24)
-        if slot is not None:
-            button.clicked.connect(slot)
-        return button
-
-    def _bind_keys(self) -> None:
-        for key, _, slot in KEYS:
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(getattr(self, slot))
 
     def _connect(self) -> None:
         document = self.document
@@ -190,7 +92,10 @@ class RecordingDock(Dock):
         document.sweeps_selected.connect(self._on_sweeps_selected)
         self.chooser.currentIndexChanged.connect(self._on_chooser_changed)
         self.table.selectionModel().selectionChanged.connect(self._on_table_selected)
-        self.help_button.clicked.connect(self._on_help_clicked)
+        self.panel.before.clicked.connect(self._on_key_previous)
+        self.panel.after.clicked.connect(self._on_key_next)
+        self.panel.whole.clicked.connect(self._on_key_home)
+        self.panel.help.clicked.connect(self._on_help_clicked)
 
     def tear_down(self) -> None:
         """Stop loading and let go of the document."""
@@ -208,24 +113,15 @@ class RecordingDock(Dock):
 
     def apply_theme(self, theme: PlotTheme) -> None:
         """Take on the colours of the theme, traces included."""
-        self.traces.apply_theme(theme)
+        self.pane.apply_theme(theme)
         self.window_line.apply_theme(theme)
-        self.banner.apply_theme(theme)
         self.sweeps.warning_colour = theme.warning
-        self._keep_range = True
         self._draw()
 
     # which recording ---------------------------------------------------------------------------------------------
 
     def _list_recordings(self) -> None:
-        items = self.document.recordings
-        current = self.document.current_recording
-        with QSignalBlocker(self.chooser):
-            self.chooser.clear()
-            for item in items:
-                self.chooser.addItem(f"⚠ {item.name}" if item.error else item.name, item.id)
-                self.chooser.setItemData(self.chooser.count() - 1, _where(item), Qt.ItemDataRole.ToolTipRole)
-            self.chooser.setCurrentIndex(-1 if current is None else self.chooser.findData(current.id))
+        self.panel.list_recordings(self.document.recordings, self.document.current_recording)
 
     @property
     def recording(self) -> Recording | None:
@@ -243,22 +139,17 @@ class RecordingDock(Dock):
         self.window_line.refresh()
         self._shown_id = item.id if item is not None else None
         self.sweeps.show(recording)
-        self.traces.show_traces([])
-        self.banner.show_problems([])
+        self.pane.clear()
+        self._take_facts({})
         if recording is None:
-            self._show_message(_why_nothing(item, listed=bool(self.document.recordings)))
+            self.pane.say(_why_nothing(item, listed=bool(self.document.recordings)))
             return
         if not recording.sweeps:
-            self._show_message(f"{recording.name} holds no sweeps.")
+            self.pane.say(f"{recording.name} holds no sweeps.")
             return
-        self._keep_range = False
-        self._mark_selected_rows()
+        self.panel.mark_rows(self.selected)
         self._load()
-        self._checking.start(_find_problems, recording)
-
-    def _show_message(self, text: str) -> None:
-        self.message.setText(text)
-        self._stack.setCurrentWidget(self.message)
+        self._checking.start(look_steps, self.window_line.cells.facts(self._shown_id or ""))
 
     def _on_items_changed(self, _: str) -> None:
         self._list_recordings()
@@ -285,32 +176,16 @@ class RecordingDock(Dock):
         shown = self._shown_id
         return self.document.selected_sweeps(shown) if shown is not None and shown in self.document else ()
 
-    def _mark_selected_rows(self) -> None:
-        selection = QItemSelection()
-        for row in self.selected:
-            selection.select(self.sweeps.index(row, 0), self.sweeps.index(row, self.sweeps.columnCount() - 1))
-        model = self.table.selectionModel()
-        with QSignalBlocker(model):
-            model.select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-            if self.selected:
-                model.setCurrentIndex(
-                    self.sweeps.index(self.selected[0], 0), QItemSelectionModel.SelectionFlag.NoUpdate
-                )
-        self.table.viewport().update()
-        if self.selected:
-            self.table.scrollTo(self.sweeps.index(self.selected[0], 0))
-
     def _on_table_selected(self, *_: Any) -> None:
-        rows = {index.row() for index in self.table.selectionModel().selectedRows()}
+        rows = self.panel.marked_rows
         if rows and self._shown_id is not None:
             self.document.select_sweeps(self._shown_id, rows)
 
     def _on_sweeps_selected(self, item_id: str) -> None:
         if item_id != self._shown_id:
             return
-        rows = {index.row() for index in self.table.selectionModel().selectedRows()}
-        if rows != set(self.selected):
-            self._mark_selected_rows()
+        if self.panel.marked_rows != set(self.selected):
+            self.panel.mark_rows(self.selected)
         self._load()
 
     def _load(self) -> None:
@@ -335,31 +210,36 @@ class RecordingDock(Dock):
         self.progress.setValue(0)
         self.progress.setVisible(busy)
 
+    @property
+    def _colours(self) -> dict[int, str]:
+        """Colour of each sweep shown."""
+        return dict(zip(self.selected, sweep_colours(len(self.selected), dark=self.theme.dark), strict=True))
+
     def _draw(self) -> None:
         recording = self.recording
         if recording is None or not recording.sweeps:
             return
-        colours = dict(zip(self.selected, sweep_colours(len(self.selected), dark=self.theme.dark), strict=True))
+        colours = self._colours
         loaded = [found for index in self.selected if (found := self._cache.get(index)) is not None]
         self.sweeps.set_colours(colours)
-        if not loaded:
+        if loaded:
+            self.pane.show_sweeps(recording, loaded, colours)
+            self.pane.mark_spikes(self._facts, colours)
+
+    # what is found out -------------------------------------------------------------------------------------------
+
+    def _on_found(self, found: Found) -> None:
+        if isinstance(found, dict):
+            self._take_facts(found)
             return
-        traces = [_trace(recording, sweep, colours[sweep.index]) for sweep in loaded]
-        same_length = self.traces.traces and abs(self.traces.duration_s - max(t.duration_s for t in traces)) < 1e-9
-        clamped = all(recording.sweeps[sweep.index].clamp == "voltage" for sweep in loaded)
-        self.traces.show_traces(traces, voltage_on_top=not clamped, keep_range=bool(self._keep_range and same_length))
-        self._keep_range = True
-        if all(trace.voltage_mv is None and trace.current_pa is None for trace in traces):
-            self._show_message("The selected sweeps hold no values.")
-        else:
-            self._stack.setCurrentWidget(self.traces)
-
-    # what is doubtful --------------------------------------------------------------------------------------------
-
-    def _on_problems_found(self, found: tuple[list[str], dict[int, str]]) -> None:
         problems, of_sweeps = found
         self.banner.show_problems(problems)
         self.sweeps.set_problems(of_sweeps)
+
+    def _take_facts(self, facts: dict[int, SweepFacts]) -> None:
+        self._facts = facts
+        self.sweeps.set_facts(facts)
+        self.pane.mark_spikes(facts, self._colours)
 
     # keys --------------------------------------------------------------------------------------------------------
 
@@ -394,11 +274,11 @@ class RecordingDock(Dock):
     def _on_key_fit(self) -> None:
         self.traces.fit_values()
 
-    def _on_help_clicked(self) -> None:
-        from qtpy.QtGui import QCursor
-        from qtpy.QtWidgets import QToolTip
+    def _on_key_marks(self) -> None:
+        self.marks.toggle()
 
-        QToolTip.showText(QCursor.pos(), help_text(), self.help_button)
+    def _on_help_clicked(self) -> None:
+        QToolTip.showText(QCursor.pos(), help_text(), self.panel.help)
 
     # files dropped here ------------------------------------------------------------------------------------------
 
@@ -419,36 +299,7 @@ class RecordingDock(Dock):
             self.session.viewer.open(path, plugin=PLUGIN)
 
 
-def help_text() -> str:
-    """Keys and mouse in a few lines."""
-    return "\n".join([*(f"{key}: {what}" for key, what, _ in (*KEYS, *WINDOW_KEYS)), MOUSE_HELP])
-
-
-def _trace(recording: Recording, loaded: LoadedSweep, colour: str) -> Trace:
-    sweep = recording.sweeps[loaded.index]
-    return Trace(
-        str(sweep.number), colour, sweep.rate_hz, max(loaded.n_samples, 1), loaded.voltage_mv, loaded.current_pa
-    )
-
-
-def _where(item: Item) -> str:
-    where = str(item.path) if item.path is not None else item.name
-    return f"{where}\n{item.error}" if item.error else where
-
-
 def _why_nothing(item: Item | None, *, listed: bool) -> str:
     if item is None:
         return "Choose a recording from the list." if listed else EMPTY
     return item.error or f"Reading {item.name} …"
-
-
-def _find_problems(recording: Recording) -> Generator[tuple[list[str], dict[int, str]], None, None]:
-    """Blank tails are found by reading the end of every sweep: not the GUI's work."""
-    of_sweeps = {}
-    for sweep in recording.sweeps:
-        problem = sweep.tail_problem
-        if problem is None and sweep.clamp == "unknown":
-            problem = "Clamp mode unknown."
-        if problem:
-            of_sweeps[sweep.index] = problem
-    yield recording.problems, of_sweeps

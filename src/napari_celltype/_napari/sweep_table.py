@@ -1,4 +1,4 @@
-"""The list of sweeps as a table: number, stimulus, length, rate, clamp, colour when drawn, and what is doubtful."""
+"""The list of sweeps as a table: number, stimulus, amplitude, spikes, clamp, colour when drawn, what is doubtful."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 
 from napari_celltype.recording import Recording, Sweep
+from napari_celltype.workbench.classify_facts import SweepFacts
 
-__all__ = ["SweepTable", "clamp_text", "rate_text", "sweep_tooltip"]
+__all__ = ["STIMULUS_COLUMN", "SweepTable", "clamp_text", "rate_text", "sweep_tooltip"]
+
+STIMULUS_COLUMN = 1
 
 _CLAMP = {"current": "CC", "voltage": "VC", "unknown": "?"}
-_COLUMNS = ("No.", "Stimulus", "Length", "kHz", "Clamp")
+_COLUMNS = ("No.", "Stimulus", "pA", "Spikes", "Clamp")
+_TIPS = (
+    "Number of the sweep in the file, and the colour it is drawn in; ⚠ marks what is doubtful",
+    "Kind of stimulus",
+    "Injected current in pA: its largest deviation from the baseline",
+    "Action potentials found",
+    "CC: current clamp, VC: voltage clamp, ?: a guess or unknown",
+)
+_NUMBERS = (2, 3)
 _SWATCH = QSize(12, 12)
 
 
@@ -34,13 +45,15 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.4g} s" if seconds < 120 else f"{seconds / 60:.3g} min"
 
 
-def sweep_tooltip(sweep: Sweep, problem: str) -> str:
+def sweep_tooltip(sweep: Sweep, problem: str, facts: SweepFacts | None = None) -> str:
     """All that is known of a sweep, one line each."""
+    stimulus = facts.stimulus if facts is not None else None
     clamp = {"current": "Current clamp", "voltage": "Voltage clamp", "unknown": "Clamp mode unknown"}[sweep.clamp]
     lines = [
         f"Sweep {sweep.number}" + (f", electrode {sweep.electrode}" if sweep.electrode else ""),
         sweep.stimulus.name,
         sweep.stimulus.description if sweep.stimulus.description != sweep.stimulus.name else "",
+        f"{_spoken(stimulus.kind)}: {stimulus.reason}" if stimulus is not None and stimulus.reason else "",
         f"{duration_text(sweep.stored_duration_s)} at {rate_text(sweep.rate_hz)}, {sweep.n_stored:,} samples",
         f"{clamp}: {sweep.clamp_reason}" if sweep.clamp_reason else clamp,
         "No current is stored." if sweep.read_current is None else "",
@@ -59,6 +72,7 @@ class SweepTable(QAbstractTableModel):
         self._several_electrodes = False
         self._problems: dict[int, str] = {}
         self._colours: dict[int, str] = {}
+        self._facts: dict[int, SweepFacts] = {}
         self.warning_colour = "#e3b617"
 
     def show(self, recording: Recording | None) -> None:
@@ -68,11 +82,17 @@ class SweepTable(QAbstractTableModel):
         self._several_electrodes = recording is not None and len(recording.electrodes) > 1
         self._problems = {}
         self._colours = {}
+        self._facts = {}
         self.endResetModel()
 
     def set_problems(self, problems: dict[int, str]) -> None:
         """Mark sweeps about which something is doubtful."""
         self._problems = problems
+        self._tell_changed()
+
+    def set_facts(self, facts: dict[int, SweepFacts]) -> None:
+        """Say what was found out about the sweeps."""
+        self._facts = facts
         self._tell_changed()
 
     def set_colours(self, colours: dict[int, str]) -> None:
@@ -93,9 +113,13 @@ class SweepTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(_COLUMNS)
 
     def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Column titles."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        """Column titles, and what they mean."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
             return _COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _TIPS[section]
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -105,7 +129,9 @@ class SweepTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(sweep, index.column(), problem)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return sweep_tooltip(sweep, problem)
+            return sweep_tooltip(sweep, problem, self._facts.get(index.row()))
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _NUMBERS:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
             return _swatch(self._colours.get(index.row()))
         if role == Qt.ItemDataRole.ForegroundRole and problem and index.column() == 0:
@@ -114,14 +140,30 @@ class SweepTable(QAbstractTableModel):
 
     def _text(self, sweep: Sweep, column: int, problem: str) -> str:
         number = f"{sweep.number}{f' {sweep.electrode}' if self._several_electrodes else ''}"
+        facts = self._facts.get(sweep.index)
         texts = (
             f"{number} ⚠" if problem else number,
-            sweep.stimulus.name or sweep.stimulus.description,
-            duration_text(sweep.stored_duration_s),
-            f"{sweep.rate_hz / 1e3:.4g}",
+            _stimulus_text(sweep, facts),
+            _amplitude_text(facts),
+            "" if facts is None or facts.peak_s is None else f"{len(facts.peak_s):,}",
             clamp_text(sweep),
         )
         return texts[column]
+
+
+def _stimulus_text(sweep: Sweep, facts: SweepFacts | None) -> str:
+    """Its kind once that is known, else what the file calls it."""
+    named = sweep.stimulus.name or sweep.stimulus.description
+    return named if facts is None or facts.stimulus.kind == "unknown" else _spoken(facts.stimulus.kind)
+
+
+def _spoken(kind: str) -> str:
+    return kind.replace("_", " ").capitalize()
+
+
+def _amplitude_text(facts: SweepFacts | None) -> str:
+    amplitude = None if facts is None else facts.stimulus.amplitude_pa
+    return "" if amplitude is None else f"{amplitude:.0f}".replace("-", "−")
 
 
 def _swatch(colour: str | None) -> QIcon:

@@ -7,20 +7,19 @@ between parts. It knows models by their contract only, and no toolkit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from napari_celltype.ephys.signals import trace_problem
-from napari_celltype.ephys.spikes import find_spikes
-from napari_celltype.ephys.stimulus import Stimulus, find_stimuli
+from napari_celltype.ephys.stimulus import find_stimuli
 from napari_celltype.ephys.windows import ApWindow, WindowCut, suggest_windows
 from napari_celltype.errors import CelltypeError, ModelError, RecordingError
-from napari_celltype.recording import Recording, Sweep
+from napari_celltype.recording import Recording
 
 from .classify_compare import Comparison, compare_with_classes
+from .classify_facts import Facts
 from .classify_models import Shelf, companion_of
 from .classify_values import Band, ModelChoice, Verdict, Vote, verdict_of
 from .measured import extracted_features
@@ -32,18 +31,6 @@ MOST_VOTES = 32
 _FAILURES = (ImportError, MemoryError, RuntimeError, ValueError)
 """How models fail while predicting: torch is missing, memory is full, a device is lost, numbers do not fit. Anything
 else, and anything elsewhere, is a bug and must look like one."""
-
-
-@dataclass(eq=False)
-class Facts:
-    """What was found out about a recording, kept so that it is found out once; filled by :func:`classify`."""
-
-    recording: Recording
-    stimuli: list[Stimulus] | None = None
-    spikes: list[pd.DataFrame | None] | None = None
-    suggested: tuple[ApWindow, ...] | None = None
-    features: Any = None
-    problems: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,13 +170,9 @@ class _Judging:
     def _suggest(self, model: Any | None) -> Iterator[Step]:
         facts = self.facts
         if facts.suggested is None:
-            stimuli = find_stimuli(self.recording)
-            spikes: list[pd.DataFrame | None] = []
-            for sweep in self.recording.sweeps:
-                yield Progress(0.2 + 0.3 * sweep.index / len(self.recording.sweeps), "Looking for action potentials")
-                spikes.append(_spikes_of(sweep))
-            facts.stimuli, facts.spikes = stimuli, spikes
-            facts.suggested = tuple(suggest_windows(self.recording, stimuli, spikes))
+            for share in facts.look():
+                yield Progress(0.2 + 0.3 * share, "Looking for action potentials")
+            facts.suggested = tuple(suggest_windows(self.recording, facts.stimuli, facts.spikes))
         if self.window is None:
             fitting = _windows_for(model, facts.suggested) if model is not None else []
             self.window = next(iter(fitting or facts.suggested), None)
@@ -320,13 +303,6 @@ def _windows_for(model: Any, suggested: Sequence[ApWindow]) -> list[ApWindow]:
         if window.kind == model.form.anchor:
             chosen.setdefault(window.sweep, window)
     return list(chosen.values())
-
-
-def _spikes_of(sweep: Sweep) -> pd.DataFrame | None:
-    if sweep.clamp == "voltage" or sweep.read_voltage is None:
-        return None
-    voltage = sweep.voltage_mv()
-    return None if trace_problem(voltage) else find_spikes(voltage, sweep.rate_hz, sweep.current_pa())
 
 
 def _no_spikes(recording: Recording) -> str:
