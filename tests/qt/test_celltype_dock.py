@@ -253,10 +253,9 @@ def test_closed_while_working_it_stops_and_lets_go(viewer, qtbot):
     dock.setParent(window)
     open_recording(viewer, make_firing_recording(3))
     assert dock.control.is_busy
-    listeners = len(dock.cells.answered)
     dock.setParent(None)
     assert not dock.control.is_busy
-    assert len(dock.cells.answered) == listeners - 1
+    assert len(dock.cells.answered) == 1  # the rectangles on the canvas
     dock.deleteLater()
 
 
@@ -316,7 +315,7 @@ def test_the_region_shows_the_window_in_the_colour_of_its_class(both, qtbot):
     assert line.region.item.isVisible()
     assert line.region.bounds_s == pytest.approx((window.start_s, window.stop_s))
     assert line.start.value() == pytest.approx(window.start_s * 1e3, abs=0.006)
-    assert "Inhibitory 90 %" in line.region.label.format
+    assert "Inhibitory 90 %" in line.region.text
 
 
 def test_dragging_previews_and_dropping_is_one_step_to_undo(both, qtbot):
@@ -421,6 +420,49 @@ def test_a_rectangle_moved_on_the_canvas_moves_the_window_and_asks_again(viewer,
     assert dock.cells.window(item).start_s == pytest.approx(before.start_s + 0.0005, abs=1e-6)
     wait_for_all(dock, qtbot)
     assert dock.result.headline.text() == "I don't know"
+
+
+def test_a_rectangle_made_shorter_keeps_the_peak_and_the_sweeps_around_it_stay(viewer, qtbot):
+    dock = open_dock(viewer, qtbot)
+    item = answered(dock, qtbot)
+    layer = windows_layer(viewer, item)
+    before = dock.cells.window(item)
+    corners = np.array(layer.data[0])
+    corners[2:0:-1, 1] -= 0.5 / layer.scale[-1]
+    layer._data_view.edit(0, corners)
+    layer.events.data(value=layer.data, action="changed", data_indices=(0,), vertex_indices=((),))
+    window = dock.cells.window(item)
+    assert window.duration_s == pytest.approx(before.duration_s - 0.0005, abs=1e-6)
+    assert (window.peak_s, window.kind, window.sweep) == (before.peak_s, "manual", before.sweep)
+    dock.cells.snap_to_spike(item)
+    assert dock.cells.window(item).start_s == pytest.approx(before.start_s)
+    wait_for_all(dock, qtbot)
+
+
+def test_the_kind_the_model_looks_at_is_marked_and_a_failed_snap_unmarks_it(both, qtbot, said):
+    dock, recording = both
+    form = recording.window_line.form
+    item = answered(dock, qtbot)
+    assert form.kinds["peak"].isChecked()
+    assert form.kinds["peak"].font().underline()
+    assert "wave looks at this kind" in form.kinds["peak"].toolTip()
+    assert not form.kinds["onset"].font().underline()
+    dock.cells.choose_window(item, ApWindow(0, 0.12, 0.13))
+    assert not form.kinds["peak"].isChecked()
+    qtbot.mouseClick(form.kinds["peak"], Qt.MouseButton.LeftButton)
+    assert "no action potential lies within 25 ms" in said[0]
+    assert not form.kinds["peak"].isChecked()
+
+
+def test_words_beside_the_window_stand_where_there_is_room(both, qtbot):
+    dock, recording = both
+    answered(dock, qtbot)
+    region = recording.window_line.region
+    shown = []
+    for low, high in ((0.05, 0.16), (0.0, 0.07)):
+        recording.traces.voltage.vb.setXRange(low, high, padding=0)
+        shown.append([bool(label.format) for label in region._labels])
+    assert shown == [[False, True], [True, False]]
 
 
 def test_answers_that_come_while_a_neuron_is_shown_in_3d_are_drawn_afterwards(viewer, qtbot):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pyqtgraph as pg
 from qtpy.QtGui import QColor
 
-from .plots.palette import OTHER_CLASS_COLOUR
+from .plots.palette import OTHER_CLASS_COLOUR, lightened
 from .plots.theme import PlotTheme
 from .plots.trace_view import TraceView
 
@@ -32,15 +32,23 @@ class WindowRegion:
     ) -> None:
         self._on_drag, self._on_drop = on_drag, on_drop
         self._placing = False
+        self._dark = True
         self.item = pg.LinearRegionItem(swapMode="block")
         self.shadow = pg.LinearRegionItem(movable=False)
-        self.label = pg.InfLineLabel(self.item.lines[0], "", position=0.95, anchors=[(1.05, 0), (1.05, 0)])
+        # one at either edge: words stand where there is room for them
+        self._labels = tuple(
+            pg.InfLineLabel(line, "", position=0.95, anchors=[anchor, anchor])
+            for line, anchor in zip(self.item.lines, ((1.02, 0.0), (-0.02, 0.0)), strict=True)
+        )
+        self._box = traces.voltage.vb
+        self.text = ""
         self.item.setToolTip("Action potential window. Drag to move it, drag an edge to resize it.")
         for region in (self.item, self.shadow):
             region.setZValue(_ABOVE_TRACES)
             region.hide()
         traces.voltage.vb.addItem(self.item, ignoreBounds=True)
         traces.current.vb.addItem(self.shadow, ignoreBounds=True)
+        self._box.sigXRangeChanged.connect(self._on_range_changed)
         self.item.sigRegionChanged.connect(self._on_region_changed)
         self.item.sigRegionChangeFinished.connect(self._on_region_finished)
         self.set_colour(OTHER_CLASS_COLOUR)
@@ -62,18 +70,36 @@ class WindowRegion:
             self._placing = False
         self.item.show()
         self.shadow.show()
+        self._place_words()
 
     def hide(self) -> None:
         """There is no window on the sweep shown."""
         self.item.hide()
         self.shadow.hide()
-        self.label.setFormat("")
+        self.text = ""
+        self._place_words()
 
     def say(self, text: str, colour: str) -> None:
         """Name beside the window, and its colour."""
-        self.label.setFormat(text)
-        self.label.setColor(colour)
+        self.text = text
+        for label in self._labels:
+            label.setColor(self._readable(colour))
+        self._place_words()
         self.set_colour(colour)
+
+    def _place_words(self) -> None:
+        """Right of the window while it is in the left half of what is in view, else left of it."""
+        low, high = self._box.viewRange()[0]
+        start, stop = self.bounds_s
+        early = (start + stop) / 2 < (low + high) / 2
+        for label, here in zip(self._labels, (not early, early), strict=True):
+            label.setFormat(self.text if here else "")
+
+    def _on_range_changed(self, *_: object) -> None:
+        self._place_words()
+
+    def _readable(self, colour: str) -> str:
+        return lightened(colour, 0.45) if self._dark else colour
 
     def set_colour(self, colour: str) -> None:
         """Fill and edges."""
@@ -91,8 +117,10 @@ class WindowRegion:
 
     def apply_theme(self, theme: PlotTheme) -> None:
         """Readable on the theme's ground."""
-        self.label.fill = pg.mkBrush(theme.background)
-        self.label.update()
+        self._dark = theme.dark
+        for label in self._labels:
+            label.fill = pg.mkBrush(theme.background)
+            label.update()
 
     def _on_region_changed(self, _: object) -> None:
         if not self._placing:

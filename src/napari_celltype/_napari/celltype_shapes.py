@@ -18,7 +18,7 @@ from napari_celltype.workbench.classify_text import percent
 from napari_celltype.workbench.classify_values import CellCall, Verdict
 from napari_celltype.workbench.classify_windows import WINDOW, drawn
 
-from .plots.palette import OTHER_CLASS_COLOUR, class_colour
+from .plots.palette import OTHER_CLASS_COLOUR, class_colour, lightened, rgba
 from .recording_layers import WINDOWS
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["WindowMirrors", "rectangle_of", "window_features", "window_of"]
 
 FloatArray = NDArray[np.float64]
+
+_EDGE_ROWS = 0.05
 
 
 def rectangle_of(window: ApWindow, column_ms: float) -> FloatArray:
@@ -44,10 +46,13 @@ def window_of(corners: FloatArray, column_ms: float, n_sweeps: int, before: ApWi
     return drawn(sweep, float(start_s), float(stop_s), before)
 
 
-def _shown(call: CellCall, chosen: ApWindow | None) -> list[tuple[ApWindow, Verdict | None, str]]:
+Shown = list[tuple[ApWindow, Verdict | None, str]]
+
+
+def _shown(call: CellCall, chosen: ApWindow | None) -> Shown:
     """Windows to draw with what is said of them: the chosen one first, then those of the other sweeps."""
     wave = next((v for v in (call.verdict, call.companion) if v is not None and v.window == chosen), None)
-    found: list[tuple[ApWindow, Verdict | None, str]] = []
+    found: Shown = []
     if chosen is not None:
         found.append((chosen, wave, "chosen"))
     for vote in call.votes or ():
@@ -74,8 +79,8 @@ def window_features(call: CellCall, chosen: ApWindow | None) -> dict[str, list[A
             "probability": float("nan") if verdict is None else verdict.confidence,
             "abstained": verdict is not None and verdict.abstained,
             "model": "" if verdict is None else f"{verdict.model} {verdict.version}",
-            # beside each other a dozen words could not be read: colours tell, and the features
-            "text": _text(verdict, said) if role == "chosen" else "",
+            # beside each other a dozen words could not be read: dots tell, and the features
+            "text": f"● {_text(verdict, said)}" if role == "chosen" else "●",
         }
         for name, value in values.items():
             columns[name].append(value)
@@ -97,6 +102,7 @@ class WindowMirrors:
         self._writing = False
         self._watched: dict[str, Any] = {}
         self._waiting: set[str] = set()
+        self._windows_drawn: dict[str, list[ApWindow]] = {}
         session.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         cells.answered.connect(self.refresh)
         session.document.chosen.connect(self._on_chosen)
@@ -113,6 +119,7 @@ class WindowMirrors:
 
     def _on_closed(self, item_id: str) -> None:
         self._watched.pop(item_id, None)
+        self._windows_drawn.pop(item_id, None)
 
     def _layer(self, item_id: str) -> Any | None:
         view = self._session.view(item_id)
@@ -133,9 +140,13 @@ class WindowMirrors:
             return
         call, chosen = self._cells.call(item_id), self._cells.window(item_id)
         shown = _shown(call, chosen)
+        recording = self._cells.recording(item_id)
+        sweeps = recording.sweeps if recording is not None else ()
+        longest_s = max((sweep.stored_duration_s for sweep in sweeps), default=0.0)
+        self._windows_drawn[item_id] = [window for window, *_ in shown]
         self._writing = True
         try:
-            _write(layer, shown, window_features(call, chosen))
+            _write(layer, shown, window_features(call, chosen), longest_s)
         finally:
             self._writing = False
 
@@ -163,7 +174,8 @@ class WindowMirrors:
         if recording is None or not len(layer.data):
             return
         index = index if -len(layer.data) <= index < len(layer.data) else len(layer.data) - 1
-        before = _before(layer, index, self._cells)
+        drawn_before = self._windows_drawn.get(item_id, [])
+        before = drawn_before[index] if index < len(drawn_before) else None
         window = window_of(layer.data[index], _column_ms(layer), len(recording.sweeps), before)
         self._cells.choose_window(item_id, window, "Move the window on the canvas")
         self.refresh(item_id)
@@ -179,26 +191,8 @@ def _column_ms(layer: Any) -> float:
     return float(layer.scale[-1])
 
 
-def _before(layer: Any, index: int, cells: ClassifySession) -> ApWindow | None:
-    """The window the rectangle stood for until now."""
-    table = layer.features
-    if "start_ms" not in table or not -len(table) <= index < len(table):
-        return None
-    row = table.iloc[index]
-    if not np.isfinite(row["start_ms"]):
-        return None
-    width = row["stop_ms"] - row["start_ms"]
-    now = (layer.data[index][:, 1].max() - layer.data[index][:, 1].min()) * _column_ms(layer)
-    if abs(width - now) > 1e-3 * max(width, 1e-9):
-        return None
-    return ApWindow(int(row["sweep"]), row["start_ms"] * 1e-3, row["stop_ms"] * 1e-3, None, _kind_of(width))
-
-
-def _kind_of(width_ms: float) -> Any:
-    return "peak" if abs(width_ms - 3.0) < 0.05 else "onset" if abs(width_ms - 50.0) < 0.5 else "manual"
-
-
-def _write(layer: Any, shown: list[tuple[ApWindow, Verdict | None, str]], features: dict[str, list[Any]]) -> None:
+def _write(layer: Any, shown: Shown, features: dict[str, list[Any]], longest_s: float) -> None:
+    """A window is a pixel wide beside a whole sweep: it is filled, and a dot beside it tells its class as well."""
     import pandas as pd
 
     column_ms = _column_ms(layer)
@@ -206,14 +200,21 @@ def _write(layer: Any, shown: list[tuple[ApWindow, Verdict | None, str]], featur
     if not shown:
         return
     colours = [OTHER_CLASS_COLOUR if verdict is None else class_colour(verdict.label) for _, verdict, _ in shown]
-    widths = [float(layer.current_edge_width)] * len(shown)
-    base = 1.0 / 20
-    widths = [base * (2.0 if role == "chosen" else 1.0) for *_, role in shown]
+    faces = np.array([rgba(colour) for colour in colours])
+    faces[:, 3] = [0.55 if role == "chosen" else 0.8 for *_, role in shown]
     layer.add_rectangles(
         [rectangle_of(window, column_ms) for window, _, _ in shown],
         edge_color=colours,
-        edge_width=widths,
-        face_color="transparent",
+        edge_width=_EDGE_ROWS,
+        face_color=faces,
     )
     layer.features = pd.DataFrame(features)
-    layer.text = {"string": "{text}", "size": 8, "color": {"array": colours}, "anchor": "upper_left"}
+    # on the dark of the overview the colours themselves are too dark to read
+    texts = np.array([rgba(lightened(colour)) for colour in colours])
+    late = shown[0][0].start_s > 0.6 * longest_s
+    layer.text = {
+        "string": "{text}",
+        "size": 9,
+        "color": {"array": texts},
+        "anchor": "upper_right" if late else "upper_left",
+    }

@@ -13,7 +13,7 @@ from napari_celltype.errors import CelltypeError
 from napari_celltype.recording import Recording
 
 from .classify import Facts, Found, Progress, Request, Step, Suggested, classify, preview
-from .classify_models import Shelf, default_choice
+from .classify_models import Shelf, companion_of, default_choice
 from .classify_values import CellCall, ModelChoice
 from .classify_windows import WINDOW, next_suggested, snapped_to_onset, snapped_to_spike
 from .document import Document
@@ -119,6 +119,19 @@ class ClassifySession:
         self._last_model = choice
         if item_id is not None and choice != before:
             self.document.history.do(Choose(item_id, MODEL, before, choice, f"Use {choice.name}"))
+
+    def window_kind(self, item_id: str | None) -> tuple[str, str]:
+        """The kind of window looked at now, and the model that looks at it; both empty where none does."""
+        try:
+            infos, name = self.shelf.infos(), self.model(item_id).name
+        except CelltypeError:
+            return "", ""
+        own = next((info for info in infos if info.name == name), None)
+        looking = own if own is not None and own.input == "waveform" else companion_of(name, infos)
+        if looking is None or looking.input != "waveform":
+            return "", ""
+        settings = getattr(looking, "settings", {})
+        return str(settings.get("window", {}).get("anchor", "peak")), looking.name
 
     # moving the window --------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,11 +13,38 @@ from napari_celltype.errors import CelltypeError
 
 from .classify import Facts
 
-__all__ = ["WINDOW", "drawn", "next_suggested", "snapped_to_onset", "snapped_to_spike", "with_kind"]
+__all__ = [
+    "KINDS",
+    "SHORTEST_S",
+    "STEP_S",
+    "WINDOW",
+    "drawn",
+    "next_suggested",
+    "snapped_to_onset",
+    "snapped_to_spike",
+    "with_kind",
+]
 
 WINDOW = "window"
 _REACH_S = 0.025
 SHORTEST_S = 0.0005
+STEP_S = 0.0001
+_SAME_LENGTH = 1e-3
+
+
+@dataclass(frozen=True)
+class KindText:
+    """A kind of window in words."""
+
+    name: str
+    tip: str
+
+
+KINDS: dict[WindowKind, KindText] = {
+    "peak": KindText("Peak 3 ms", "Put the window around the nearest spike: 1 ms before to 2 ms after its peak (S)"),
+    "onset": KindText("Onset 50 ms", "Put the window around the stimulus onset: 25 ms to each side (O)"),
+}
+"""The kinds of window models look at."""
 
 
 def next_suggested(windows: Sequence[ApWindow], now: ApWindow | None, by: int) -> ApWindow | None:
@@ -94,10 +121,15 @@ def with_kind(window: ApWindow, kind: WindowKind, facts: Facts) -> ApWindow:
 
 
 def drawn(sweep: int, start_s: float, stop_s: float, before: ApWindow | None = None) -> ApWindow:
-    """A window drawn or dragged by hand; moving one keeps what it is, changing its length makes it the user's own."""
+    """A window drawn or dragged by hand; moving one keeps what it is, changing its length makes it the user's own.
+
+    ``before`` is the window it was until now: its peak stays known as long as it stays in its sweep. Lengths that
+    differ by less than a thousandth are the same: a rectangle on the canvas is kept in single precision.
+    """
     start_s, stop_s = min(start_s, stop_s), max(start_s, stop_s)
     stop_s = max(stop_s, start_s + SHORTEST_S)
-    peak = before.peak_s if before is not None and before.sweep == sweep else None
-    if before is not None and before.sweep == sweep and abs(stop_s - start_s - before.duration_s) < 1e-7:
-        return replace(before, start_s=start_s, stop_s=stop_s, reason="moved by hand")
-    return ApWindow(sweep, start_s, stop_s, peak, "manual", "drawn by hand")
+    if before is None or before.sweep != sweep:
+        return ApWindow(sweep, start_s, stop_s, None, "manual", "drawn by hand")
+    if abs(stop_s - start_s - before.duration_s) < _SAME_LENGTH * before.duration_s:
+        return replace(before, start_s=start_s, stop_s=start_s + before.duration_s, reason="moved by hand")
+    return ApWindow(sweep, start_s, stop_s, before.peak_s, "manual", "drawn by hand")

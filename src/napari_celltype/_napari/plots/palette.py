@@ -22,6 +22,7 @@ __all__ = [
     "OTHER_CLASS_COLOUR",
     "OTHER_NODE_TYPE_COLOUR",
     "class_colour",
+    "lightened",
     "node_type_name",
     "rgba",
     "sweep_colours",
@@ -85,6 +86,12 @@ def rgba(colour: str) -> tuple[float, float, float, float]:
     """Red, green, blue and opacity from 0 to 1 of a ``#rrggbb`` colour."""
     red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return red, green, blue, 1.0
+
+
+def lightened(colour: str, share: float = 0.5) -> str:
+    """A ``#rrggbb`` colour mixed with white: the same class, for text on a dark picture."""
+    mixed = [round(255 * (part + share * (1 - part))) for part in rgba(colour)[:3]]
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def type_rgba(types: ArrayLike) -> NDArray[np.float32]:
