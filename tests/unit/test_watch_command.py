@@ -12,19 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from celltype_stubs import make_firing_recording
 from napari_celltype.cli import main
 from napari_celltype.io.write_abf import write_abf
-from napari_celltype.samples import sample_recording
 
 
-@pytest.fixture(scope="module")
-def recording_file(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("sample") / "cell.abf"
-    return write_abf(sample_recording(), path)
-
-
-def test_each_recording_is_one_line_and_a_broken_one_is_among_them(tmp_path, recording_file, capsys):
-    (tmp_path / "cell.abf").write_bytes(recording_file.read_bytes())
+def test_each_recording_is_one_line_and_a_broken_one_is_among_them(tmp_path, capsys):
+    write_abf(make_firing_recording(2), tmp_path / "cell.abf")
     (tmp_path / "broken.abf").write_bytes(b"XXXX" * 100)
     arguments = ["--json", "--existing", "--settle", "0", "--give-up", "0", "--every", "0.01", "--count", "2"]
     assert main(["watch", str(tmp_path), *arguments]) == 1

@@ -15,7 +15,7 @@ from napari_celltype.workbench import Item
 from .notices import report_error
 from .session import Session, session_of
 
-__all__ = ["open_folder", "redo", "save_neuron", "show_nodes", "undo"]
+__all__ = ["open_folder", "redo", "save_neuron", "save_session", "show_nodes", "undo", "watch_folder"]
 
 
 def open_folder() -> None:
@@ -26,6 +26,28 @@ def open_folder() -> None:
     folder = QFileDialog.getExistingDirectory(QApplication.activeWindow(), "Open a folder of recordings", "")
     if folder:
         session.open_folder(Path(folder))
+
+
+def watch_folder() -> None:
+    """File: ask for a folder and watch it for new recordings."""
+    session = _session()
+    if session is None:
+        return
+    folder = QFileDialog.getExistingDirectory(QApplication.activeWindow(), "Watch a folder for new recordings", "")
+    if folder:
+        from .watch_control import watch_control_of
+
+        session.open_dock("Watch folder")
+        watch_control_of(session).choose_folder(Path(folder))
+
+
+def save_session() -> None:
+    """File: save what was done with the current recording beside it."""
+    session = _session()
+    if session is not None:
+        from .rig_actions import actions_of
+
+        actions_of(session).save()
 
 
 def save_neuron() -> None:

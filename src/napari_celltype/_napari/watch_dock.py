@@ -21,9 +21,9 @@ from qtpy.QtWidgets import (
 from napari_celltype.workbench.watch import FolderWatch, WatchedFile
 
 from .celltype_tables import Rows, make_table_view
-from .dock import Dock
 from .plots.palette import OTHER_CLASS_COLOUR, class_colour
 from .plots.theme import PlotTheme
+from .rig_dock import RigDock
 from .watch_control import watch_control_of
 
 __all__ = ["WatchDock", "WatchTable", "status_text"]
@@ -46,12 +46,16 @@ class WatchTable(Rows):
 
     def show_files(self, files: list[WatchedFile], labels: dict[str, str]) -> None:
         """List these files; ``labels`` are the classes of those that have one."""
-        self.files = sorted(files[::-1], key=lambda file: file.state == "left")
+        self.files = [*_newest_first(files, left=False), *_newest_first(files, left=True)]
         self._show(
             [(file.name, _state_text(file)) for file in self.files],
             [_colour(file, labels.get(file.name, "")) for file in self.files],
             [f"{file.path}\n{_state_text(file)}\n{file.reason}\nClick to show it.".strip() for file in self.files],
         )
+
+
+def _newest_first(files: list[WatchedFile], *, left: bool) -> list[WatchedFile]:
+    return [file for file in reversed(files) if (file.state == "left") == left]
 
 
 def _colour(file: WatchedFile, label: str) -> str:
@@ -90,7 +94,7 @@ def status_text(watch: FolderWatch | None) -> str:
     return f"{doing}: {', '.join(parts) or 'no recording yet'}."
 
 
-class WatchDock(Dock):
+class WatchDock(RigDock):
     """Chooses the folder and lists its files.
 
     Parameters

@@ -181,6 +181,10 @@ class Document:
         """What the user chose for an item (its window, say), or None; values are immutable."""
         return self._choices.get((item_id, what))
 
+    def choices(self, item_id: str) -> dict[str, Any]:
+        """Everything chosen for an item, by name."""
+        return {what: value for (owner, what), value in self._choices.items() if owner == item_id}
+
     def choose(self, item_id: str, what: str, value: Any) -> None:
         """Note a choice, unrecorded; one the user made goes through ``history`` as :class:`Choose`."""
         if item_id not in self._items or self.choice(item_id, what) == value:
