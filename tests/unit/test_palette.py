@@ -10,6 +10,7 @@ import pytest
 from napari_celltype._napari.plots.palette import (
     CLASS_COLOURS,
     DEFECT_COLOURS,
+    FORM_COLOURS,
     NODE_TYPE_COLOURS,
     OTHER_CLASS_COLOUR,
     OTHER_NODE_TYPE_COLOUR,
@@ -49,7 +50,13 @@ def difference(a: str, b: str, *, deuteranope: bool) -> float:
 
 @pytest.mark.parametrize(
     "colour",
-    [*NODE_TYPE_COLOURS.values(), OTHER_NODE_TYPE_COLOUR, *DEFECT_COLOURS.values(), *CLASS_COLOURS.values()],
+    [
+        *NODE_TYPE_COLOURS.values(),
+        OTHER_NODE_TYPE_COLOUR,
+        *DEFECT_COLOURS.values(),
+        *CLASS_COLOURS.values(),
+        *FORM_COLOURS.values(),
+    ],
 )
 def test_layer_colours_stand_out_from_the_black_and_the_white_canvas(colour):
     assert contrast(colour, "#000000") > 2.2
@@ -70,6 +77,7 @@ def test_sweep_colours_are_readable_on_the_dock(n, dark, ground):
     [
         list(NODE_TYPE_COLOURS.values()),
         sorted(set(CLASS_COLOURS.values())),
+        sorted({*FORM_COLOURS.values(), OTHER_CLASS_COLOUR}),
         sweep_colours(4, dark=True),
         sweep_colours(4, dark=False),
     ],

@@ -1,4 +1,4 @@
-"""What of a session can be placed on a map, and how: recordings by their features or by a spike.
+"""What of a session can be placed on a map, and how: recordings by their features or by a spike, neurons by their form.
 
 A map says what it takes (``CellMap.input``); the subject of that name in :data:`SUBJECTS` finds it in the document.
 """
@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from napari_celltype.errors import CelltypeError, RecordingError
+from napari_celltype.neuron import Neuron
 from napari_celltype.recording import Recording
 from napari_celltype.workbench import Document, Item
 from napari_celltype.workbench.classify import why_not_judged
 from napari_celltype.workbench.classify_windows import WINDOW
 from napari_celltype.workbench.measured import MeasuredCell, measure_features, measured_cells_of, why_not_measured
+from napari_celltype.workbench.neuron_type import why_no_type
 from napari_celltype.workbench.place import CellMap, Place, place_cell, place_vector
 
 __all__ = ["SUBJECTS", "Placed", "Refused", "Subject", "subject_of"]
@@ -138,7 +140,36 @@ class BySpike(Subject):
         yield {item.id: place_vector(cell_map, vector, item.name)}
 
 
-SUBJECTS: dict[str, type[Subject]] = {"features": ByFeatures, "waveform": BySpike}
+class ByNeuron(Subject):
+    """Reconstructions by their form."""
+
+    nothing = "No neuron is open: the reference cells alone are shown."
+    preparing = "Looking at {name} …"
+
+    @property
+    def current(self) -> Item | None:
+        """The neuron the docks show."""
+        return self.document.current_neuron
+
+    def value(self, item: Item) -> Any | None:
+        """The neuron."""
+        return item.value if isinstance(item.value, Neuron) else None
+
+    def why_not(self, item: Item) -> str:
+        """A neuron that runs in a circle has no form."""
+        return why_no_type(item.value) if isinstance(item.value, Neuron) else ""
+
+    @property
+    def others(self) -> list[Item]:
+        """All others that are open."""
+        return [item for item in self.document.neurons if not self.why_not(item)]
+
+    def vector_input(self, item: Item) -> Any:
+        """The neuron itself."""
+        return item.value
+
+
+SUBJECTS: dict[str, type[Subject]] = {"features": ByFeatures, "waveform": BySpike, "neuron": ByNeuron}
 """By the input a map takes."""
 
 

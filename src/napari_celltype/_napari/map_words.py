@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from napari_celltype.workbench.classify_names import spoken
 from napari_celltype.workbench.place import CLASS_COLUMNS, CellMap, Place, column_names
 
+from .neuron_type_map import thumbnail
+
 __all__ = ["describe_place", "describe_point", "describe_selection", "near_texts"]
 
 
@@ -51,7 +53,8 @@ def describe_point(index: int, cell_map: CellMap) -> str:
     """All that is known of a cell of the map, as rich text."""
     row = cell_map.cells.iloc[index]
     facts = [f"{escape(str(name))}: {escape(_text(row[name]))}" for name in cell_map.cells.columns]
-    return f"<b>cell {index}</b><br>" + "<br>".join(facts)
+    picture = "" if cell_map.pictures is None else thumbnail(cell_map.pictures[index]) + "<br>"
+    return f"{picture}<b>cell {index}</b><br>" + "<br>".join(facts)
 
 
 def _text(value: Any) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_celltype.models.map import MapModel
+    from napari_celltype.models.neuron_map import NeuronMapModel
     from napari_celltype.models.waveform_map import WaveformMapModel
 
 __all__ = [
@@ -38,8 +39,8 @@ IntArray = NDArray[np.intp]
 LEAST_CELLS = 5
 """With fewer there is nothing to lay out."""
 
-MAP_KINDS = ("map", "waveform-map")
-"""Kinds of models that are maps of a recording's cell."""
+MAP_KINDS = ("map", "waveform-map", "neuron-map")
+"""Kinds of models that are maps of cells."""
 
 CLASS_COLUMNS = ("class", "label", "subclass", "type", "cell_type", "dendrite_type")
 """Columns that say what a cell is, as tables name them."""
@@ -69,6 +70,8 @@ class CellMap:
         Distance within which 99 in 100 of the cells have another one.
     gate_rows
         Which reference cell of the gates each cell is, -1 where it is none; None where that is not known.
+    pictures
+        (n, px, px) a small picture of each cell, 0 (empty) to 255; None where there are none.
     """
 
     name: str
@@ -80,6 +83,7 @@ class CellMap:
     condense: Callable[[Any], FloatArray]
     usual_gap: float = np.inf
     gate_rows: IntArray | None = None
+    pictures: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.layout)
@@ -108,7 +112,7 @@ class Place:
     known: tuple[int, int] | None = None
 
 
-def map_of(model: MapModel | WaveformMapModel) -> CellMap:
+def map_of(model: MapModel | WaveformMapModel | NeuronMapModel) -> CellMap:
     """The map a model holds."""
     settings = model.info.settings
     made = [f"{what} {settings[what]}" for what in ("perplexity", "seed") if what in settings]
@@ -124,12 +128,15 @@ def map_of(model: MapModel | WaveformMapModel) -> CellMap:
         cells=cells,
         condense=_condenser(model),
         usual_gap=usual_gap(model.reference),
-        gate_rows=getattr(model, "gate_rows", np.arange(len(cells), dtype=np.intp)),
+        gate_rows=getattr(model, "gate_rows", np.arange(len(cells), dtype=np.intp))
+        if model.info.input != "neuron"
+        else None,
+        pictures=getattr(model, "silhouettes", None),
     )
 
 
 def _condenser(model: Any) -> Callable[[Any], FloatArray]:
-    if model.info.input == "waveform":
+    if model.info.input in ("waveform", "neuron"):
         embed: Callable[[Any], FloatArray] = model.embed
         return embed
     from napari_celltype.models.features import read_features
