@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "dann": ".dann:DannModel",
     "map": ".map:MapModel",
     "waveform-map": ".waveform_map:WaveformMapModel",
+    "neuron-svc": ".neuron_table:NeuronSvcModel",
     "neuron-map": ".neuron_map:NeuronMapModel",
     "resnet": ".image_model:ImageModel",
     "resnet-tree": ".combined_model:CombinedModel",

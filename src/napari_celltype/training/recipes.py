@@ -50,6 +50,12 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         Recipe("baselines", "SVC, forest, boosting, regression, MLP on the 41 features", ".baselines:run"),
         Recipe("svc-allen41", "support-vector machine on the 41 features", ".svc:run", ("svc-allen41",)),
+        Recipe(
+            "svc-morphology",
+            "plain classifiers on measured features of reconstructions, and what they rely on",
+            ".svc_morphology:run",
+            ("svc-morphology", "svc-morphology-2class"),
+        ),
         Recipe("lspin", "the LSPIN we ship: accepts gaps, calibrated", ".lspin:run", ("lspin",)),
         Recipe("lspin-paper", "LSPIN with the paper's settings", ".lspin_paper:run", ("lspin-paper",)),
         Recipe("dann", "mouse to human, excitatory or inhibitory", ".dann:run", ("dann", "lr-broad")),
