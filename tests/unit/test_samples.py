@@ -393,3 +393,14 @@ def test_wrong_usage_of_the_command_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["sample", *arguments])
     assert stop.value.code == 2
+
+
+def test_the_cell_shown_first_is_one_the_default_models_recognise() -> None:
+    import napari_celltype as nct
+    from napari_celltype.workbench.classify_names import broad_type
+
+    recording = sample_recording()
+    for name in ("lspin", "triple-cnn-2class"):
+        said = nct.load_model(name, device="cpu").predict(recording)
+        assert broad_type(said.labels[0]) == "exc", name
+        assert not said.abstained[0], said.reasons

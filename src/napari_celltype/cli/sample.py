@@ -16,7 +16,7 @@ _RECORDING_SUFFIXES = (".nwb", ".abf")
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    from napari_celltype.samples.cells import CELL_KINDS
+    from napari_celltype.samples.cells import AMBIGUOUS_SEED, CELL_KINDS, PLAIN_SEED
 
     parser = commands.add_parser(
         "sample",
@@ -26,7 +26,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     recording = what.add_parser("recording", help="a current-clamp recording, as NWB or ABF")
     recording.add_argument("path", type=_recording_path, metavar="OUT.nwb|OUT.abf", help="new file; its suffix decides")
-    recording.add_argument("--seed", type=_seed, default=0, help="another number makes another cell (default 0)")
+    recording.add_argument(
+        "--seed",
+        type=_seed,
+        default=PLAIN_SEED,
+        help=f"another number makes another cell (default {PLAIN_SEED}; {AMBIGUOUS_SEED} is hard to tell)",
+    )
     recording.add_argument("--kind", choices=CELL_KINDS, default=CELL_KINDS[0], help="how the cell fires")
     recording.set_defaults(run=_write_recording)
     neuron = what.add_parser("neuron", help="a reconstruction with three z-jumps and two other defects, as SWC")

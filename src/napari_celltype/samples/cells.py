@@ -9,7 +9,21 @@ import numpy as np
 
 from .conductance import GATES, CellKind, CellParameters, Gate
 
-__all__ = ["BROAD_OF_KIND", "CELL_KINDS", "CLASS_OF_KIND", "PRESETS", "CellKind", "draw_cell"]
+__all__ = [
+    "AMBIGUOUS_SEED",
+    "BROAD_OF_KIND",
+    "CELL_KINDS",
+    "CLASS_OF_KIND",
+    "PLAIN_SEED",
+    "PRESETS",
+    "CellKind",
+    "draw_cell",
+]
+
+PLAIN_SEED = 2
+"""A regular-spiking cell on which the models agree: what one looks at first should not be the exception."""
+AMBIGUOUS_SEED = 0
+"""A regular-spiking cell the models are of different minds about, whose default answer is an abstention."""
 
 CELL_KINDS: tuple[CellKind, ...] = get_args(CellKind)
 

@@ -12,13 +12,13 @@ from scipy import signal
 
 from napari_celltype.recording import FloatArray, Recording, StimulusNote, Sweep
 
-from .cells import CellKind, draw_cell
+from .cells import AMBIGUOUS_SEED, PLAIN_SEED, CellKind, draw_cell
 from .conductance import CellParameters, integrate, passive_properties
 from .electrode import Electrode, add_electrode
 from .protocols import SHORT_SQUARE_S, Stimulus, command_pa, short_square_threshold_pa, standard_protocol
 from .spikes import find_peaks, repolarises
 
-__all__ = ["SampleTruth", "SweepTruth", "record", "sample_recording", "sample_truth"]
+__all__ = ["AMBIGUOUS_SEED", "PLAIN_SEED", "SampleTruth", "SweepTruth", "record", "sample_recording", "sample_truth"]
 
 RATE_HZ = 50_000.0
 _PAUSE_S = 2.0
@@ -60,7 +60,7 @@ class SampleTruth:
     sweeps: tuple[SweepTruth, ...]
 
 
-def sample_recording(seed: int = 0, kind: CellKind = "regular-spiking") -> Recording:
+def sample_recording(seed: int = PLAIN_SEED, kind: CellKind = "regular-spiking") -> Recording:
     """Current-clamp recording of a simulated cell; the same seed and kind give the same recording.
 
     Parameters
@@ -73,7 +73,7 @@ def sample_recording(seed: int = 0, kind: CellKind = "regular-spiking") -> Recor
     return _sample(seed, kind)[0]
 
 
-def sample_truth(seed: int = 0, kind: CellKind = "regular-spiking") -> SampleTruth:
+def sample_truth(seed: int = PLAIN_SEED, kind: CellKind = "regular-spiking") -> SampleTruth:
     """The truth about :func:`sample_recording` of the same seed and kind."""
     return _sample(seed, kind)[1]
 
