@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", metavar="RECIPE", choices=list(RECIPES), help="one of those below")
-    parser.add_argument("--data", required=True, type=Path, help="folder holding ephys/")
+    parser.add_argument("--data", required=True, type=Path, help="folder holding ephys/ or morphology/")
     parser.add_argument("--out", required=True, type=Path, help="folder for the model, its report and its state")
     parser.add_argument("--seed", type=int, default=0, help="everything random is a function of it (default: 0)")
     parser.add_argument("--quick", action="store_true", help="few rounds, to see it run: the model means nothing")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from napari_celltype import tree
 from napari_celltype.errors import NeuronError
 from napari_celltype.morphology.morphometrics import FEATURES, measure
-from napari_celltype.morphology.sections import Sections, edge_lengths_um, split_sections
 from napari_celltype.neuron import Neuron
 
-from .neuron_form import NeuronForm, Pieces, piece_columns, to_pieces
+from .neuron_form import piece_columns
+from .neuron_layout import layout_measures
+from .neuron_shape import PIECES_FORM, Shape, angles, log, mean, median, norm, spread, weighted_mean, weighted_quantiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +32,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_FORM = NeuronForm(piece_um=20.0)
-_COLUMN = {name: place for place, name in enumerate(piece_columns(_FORM.points))}
+_COLUMN = {name: place for place, name in enumerate(piece_columns(PIECES_FORM.points))}
 _SHELLS = np.array([0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0])
 _AXON = 2
 _PARTS = ("all", "axon", "dendrite")
@@ -68,116 +68,21 @@ _EXAMPLE = Neuron.from_arrays([[0, 0, 0], [10, 0, 0], [20, 5, 0], [20, -5, 3]], 
 
 
 def _measure(neuron: Neuron) -> dict[str, float]:
-    shape = _Shape(neuron)
+    shape = Shape(neuron)
     axon = neuron.types[shape.sections.ends] == _AXON
     masks = {"all": np.ones_like(axon), "axon": axon, "dendrite": ~axon}
     found: dict[str, float] = {}
     for part in _PARTS:
         of_part = _Part(shape, masks[part], part)
         found |= {f"{part}_{name}": value for name, value in of_part.measures().items()}
-    return found | shape.whole()
-
-
-@dataclass(frozen=True, eq=False)
-class _Shape:
-    """A standardised neuron with what several measures need."""
-
-    neuron: Neuron
-
-    @cached_property
-    def sections(self) -> Sections:
-        root = np.zeros(len(self.neuron), dtype=bool)
-        root[0] = True
-        return split_sections(self.neuron.parents, root)
-
-    @cached_property
-    def length(self) -> FloatArray:
-        return edge_lengths_um(self.neuron)
-
-    @cached_property
-    def path(self) -> FloatArray:
-        return tree.root_path_sum(self.length, self.neuron.parents)
-
-    @cached_property
-    def radial(self) -> FloatArray:
-        return _norm(self.neuron.xyz_um)
-
-    @cached_property
-    def above(self) -> IntArray:
-        """Section each section hangs from, -1 at the soma."""
-        sections = self.sections
-        return np.where(sections.starts > 0, sections.section_of_row[sections.starts], -1)
-
-    @cached_property
-    def bars(self) -> FloatArray:
-        """Persistence of each end: path from the fork at which a longer branch takes over, 0 for inner sections."""
-        ends, starts = self.path[self.sections.ends], self.path[self.sections.starts]
-        reach, depth = ends.copy(), tree.depths(self.above)
-        by_depth = np.argsort(depth, kind="stable")
-        bounds = np.searchsorted(depth[by_depth], np.arange(depth.max(initial=0) + 2))
-        for level in range(len(bounds) - 2, 0, -1):
-            rows = by_depth[bounds[level] : bounds[level + 1]]
-            np.maximum.at(reach, self.above[rows], reach[rows])
-        heir = (self.above >= 0) & (reach >= reach[self.above])
-        return np.where(heir, 0.0, reach - starts)
-
-    @cached_property
-    def pieces(self) -> Pieces:
-        return to_pieces(self.neuron, _FORM)
-
-    def whole(self) -> dict[str, float]:
-        """Measures that compare parts, or concern the radius."""
-        axon = self.neuron.types == _AXON
-        length = self.length
-        weights = [np.where(mask, length, 0.0) for mask in (axon, ~axon)]
-        share = weights[0].sum() / max(length.sum(), 1e-9)
-        centres = [(w[:, None] * self.neuron.xyz_um).sum(axis=0) / max(w.sum(), 1e-9) for w in weights]
-        apart = centres[0] - centres[1]
-        size = float(np.sqrt((length * self.radial**2).sum() / max(length.sum(), 1e-9)))
-        return {
-            "axon_share": float(share),
-            "axon_apart": float(_norm(apart[None])[0] / max(size, 1e-9)) if share > 0 else np.nan,
-            "axon_beside": _cosine(centres[0], centres[1]) if share > 0 else np.nan,
-            **self._stems(),
-            **self._radii(),
-        }
-
-    def _stems(self) -> dict[str, float]:
-        """How evenly the stems leave the soma, and whether one of them carries most."""
-        stems = self.above < 0
-        of_stem = tree.nearest_ancestor(self.above, stems)
-        carried = np.bincount(of_stem, self.path[self.sections.ends] - self.path[self.sections.starts], len(stems))[
-            stems
-        ]
-        towards = self.neuron.xyz_um[self.sections.ends[stems]]
-        unit = towards / np.maximum(_norm(towards), 1e-9)[:, None]
-        share = carried / max(carried.sum(), 1e-9)
-        return {
-            "stem_resultant": float(_norm(unit.mean(axis=0)[None])[0]),
-            "stem_largest": float(share.max()),
-            "stem_evenness": float(1.0 / max((share**2).sum(), 1e-9)),
-        }
-
-    def _radii(self) -> dict[str, float]:
-        """How neurites thin out, in radii relative to one another; NaN where all are drawn alike."""
-        radii = self.neuron.radii_um
-        rows = np.flatnonzero((np.isfinite(radii) & (radii > 0)) & (np.arange(len(radii)) > 0))
-        nothing = {"taper_path": np.nan, "taper_order": np.nan}
-        if len(rows) < 5 or np.ptp(radii[rows]) < 1e-6:
-            return nothing
-        order = tree.root_path_sum((self.above >= 0).astype(np.int64), self.above)[self.sections.section_of_row[rows]]
-        logs = np.log(radii[rows])
-        return {
-            "taper_path": _slope(np.log1p(self.path[rows]), logs, self.length[rows]),
-            "taper_order": _slope(np.log1p(order.astype(float)), logs, self.length[rows]),
-        }
+    return found | shape.whole() | layout_measures(shape)
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
     """The sections of one part of a neuron."""
 
-    shape: _Shape
+    shape: Shape
     chosen: Mask
     name: str
 
@@ -210,47 +115,42 @@ class _Part:
         """Which sections of the part end in a tip."""
         return self.chosen & (self.shape.neuron.n_children[self.shape.sections.ends] == 0)
 
-    @cached_property
-    def _section_length(self) -> FloatArray:
-        path, sections = self.shape.path, self.shape.sections
-        return path[sections.ends] - path[sections.starts]
-
     def _sizes(self) -> dict[str, float]:
         above = self.shape.above
         begins = self.chosen & ((above < 0) | ~self.chosen[above])
         tips, total = float(self._ends.sum()), float(self.weight.sum())
         return {
-            "length": _log(total / 100),
-            "tips": _log(tips),
-            "stems": _log(float(begins.sum())),
-            "tips_per_mm": _log(1000 * tips / total) if total > 0 else np.nan,
+            "length": log(total / 100),
+            "tips": log(tips),
+            "stems": log(float(begins.sum())),
+            "tips_per_mm": log(1000 * tips / total) if total > 0 else np.nan,
         }
 
     def _reach(self) -> dict[str, float]:
         names = ("reach_10", "reach_25", "reach_50", "reach_75", "reach_90")
         radial = self.shape.radial[self.rows]
-        values = _weighted_quantiles(radial, self.weight, np.array([0.1, 0.25, 0.5, 0.75, 0.9]))
+        values = weighted_quantiles(radial, self.weight, np.array([0.1, 0.25, 0.5, 0.75, 0.9]))
         most = float(radial.max(initial=0.0))
-        found = {name: _log(value / 10) for name, value in zip(names, values, strict=True)}
+        found = {name: log(value / 10) for name, value in zip(names, values, strict=True)}
         ends = self.shape.sections.ends[self._ends]
         detour = self.shape.path[ends] / np.maximum(self.shape.radial[ends], 1.0)
         return found | {
-            "reach_most": _log(most / 10),
+            "reach_most": log(most / 10),
             "reach_shape": float(values[2] / most) if most > 0 else np.nan,
-            "detour": _mean(np.minimum(detour, 10.0)),
+            "detour": mean(np.minimum(detour, 10.0)),
         }
 
     def _sections(self) -> dict[str, float]:
-        tips = np.log(np.maximum(self._section_length[self._ends], 0.1))
-        inner = np.log(np.maximum(self._section_length[self.chosen & ~self._ends], 0.1))
+        tips = np.log(np.maximum(self.shape.section_length[self._ends], 0.1))
+        inner = np.log(np.maximum(self.shape.section_length[self.chosen & ~self._ends], 0.1))
         order = tree.root_path_sum((self.shape.above >= 0).astype(np.int64), self.shape.above)[self.chosen]
         return {
-            "tip_length": _median(tips),
-            "tip_spread": _spread(tips),
-            "inner_length": _median(inner),
-            "inner_spread": _spread(inner),
-            "order_mean": _mean(np.log1p(order)),
-            "order_most": _log(float(order.max())) if len(order) else np.nan,
+            "tip_length": median(tips),
+            "tip_spread": spread(tips),
+            "inner_length": median(inner),
+            "inner_spread": spread(inner),
+            "order_mean": mean(np.log1p(order)),
+            "order_most": log(float(order.max())) if len(order) else np.nan,
         }
 
     def _forks(self) -> dict[str, float]:
@@ -264,22 +164,22 @@ class _Part:
         near = self._near_points
         tips = tree.subtree_sum((self.shape.neuron.n_children[sections.ends] == 0).astype(float), self.shape.above)
         a, b = tips[left], tips[right]
-        remote = _angles(xyz[sections.ends[left]] - at, xyz[sections.ends[right]] - at)
-        local = _angles(near[left] - at, near[right] - at)
+        remote = angles(xyz[sections.ends[left]] - at, xyz[sections.ends[right]] - at)
+        local = angles(near[left] - at, near[right] - at)
         return {
-            "angle_remote": _mean(remote),
-            "angle_remote_spread": _spread(remote),
-            "angle_local": _mean(local),
-            "angle_local_spread": _spread(local),
-            "asymmetry": _mean(np.abs(a - b) / np.maximum(a + b - 2, 1)),
-            "turn_at_forks": _mean(np.minimum(self._turns(left), self._turns(right))),
+            "angle_remote": mean(remote),
+            "angle_remote_spread": spread(remote),
+            "angle_local": mean(local),
+            "angle_local_spread": spread(local),
+            "asymmetry": mean(np.abs(a - b) / np.maximum(a + b - 2, 1)),
+            "turn_at_forks": mean(np.minimum(self._turns(left), self._turns(right))),
         }
 
     def _turns(self, sections: IntArray) -> FloatArray:
         shape = self.shape
         at = shape.neuron.xyz_um[shape.sections.starts[sections]]
         before = at - shape.neuron.xyz_um[shape.sections.starts[shape.above[sections]]]
-        return _angles(before, self._near_points[sections] - at)
+        return angles(before, self._near_points[sections] - at)
 
     @cached_property
     def _near_points(self) -> FloatArray:
@@ -312,7 +212,7 @@ class _Part:
             "spread": float(np.log(first)),
             "flatness": float(third / first),
             "slimness": float(second / first),
-            "off_centre": float(_norm(centre[None])[0] / max(rms, 1e-9)),
+            "off_centre": float(norm(centre[None])[0] / max(rms, 1e-9)),
             "crowding": float(np.log(total / (first * second))),
         }
 
@@ -322,16 +222,16 @@ class _Part:
         axon = features[:, _COLUMN["axon"]] > 0
         mine = features[{"all": np.ones_like(axon), "axon": axon, "dendrite": ~axon}[self.name]]
         weight = np.exp(mine[:, _COLUMN["log_length"]])
-        steps = mine[:, _COLUMN["step1_x"] : _COLUMN["log_length"]].reshape(len(mine), _FORM.points, 3)
+        steps = mine[:, _COLUMN["step1_x"] : _COLUMN["log_length"]].reshape(len(mine), PIECES_FORM.points, 3)
         unit = steps / np.maximum(np.linalg.norm(steps, axis=2, keepdims=True), 1e-9)
         winding = 1 - (unit[:, 1:] * unit[:, :-1]).sum(axis=2).mean(axis=1) if len(mine) else np.zeros(0)
         straight, outward = mine[:, _COLUMN["straightness"]], mine[:, _COLUMN["outward"]]
         return {
-            "straight": _weighted_mean(straight, weight),
-            "winding": _weighted_mean(winding, weight),
-            "outward": _weighted_mean(outward, weight),
-            "outward_spread": np.sqrt(_weighted_mean((outward - _weighted_mean(outward, weight)) ** 2, weight)),
-            "inward_share": _weighted_mean((outward < -0.3).astype(float), weight),
+            "straight": weighted_mean(straight, weight),
+            "winding": weighted_mean(winding, weight),
+            "outward": weighted_mean(outward, weight),
+            "outward_spread": np.sqrt(weighted_mean((outward - weighted_mean(outward, weight)) ** 2, weight)),
+            "inward_share": weighted_mean((outward < -0.3).astype(float), weight),
         }
 
     def _shells(self) -> dict[str, float]:
@@ -357,57 +257,8 @@ class _Part:
             return dict.fromkeys(("bar_median", "bar_tenth", "bar_second", "bar_evenness"), np.nan)
         share = bars / bars.sum()
         return {
-            "bar_median": _log(float(np.median(bars))),
-            "bar_tenth": _log(float(bars[len(bars) // 10])),
+            "bar_median": log(float(np.median(bars))),
+            "bar_tenth": log(float(bars[len(bars) // 10])),
             "bar_second": float(bars[1] / bars[0]),
             "bar_evenness": float(-(share * np.log(share)).sum() / np.log(len(bars))),
         }
-
-
-def _norm(vectors: NDArray[Any]) -> FloatArray:
-    norm: FloatArray = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return norm
-
-
-def _log(value: float) -> float:
-    return float(np.log1p(value))
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if len(values) else np.nan
-
-
-def _median(values: FloatArray) -> float:
-    return float(np.median(values)) if len(values) else np.nan
-
-
-def _spread(values: FloatArray) -> float:
-    return float(values.std()) if len(values) > 1 else np.nan
-
-
-def _weighted_mean(values: FloatArray, weight: FloatArray) -> float:
-    return float((values * weight).sum() / weight.sum()) if len(values) else np.nan
-
-
-def _weighted_quantiles(values: FloatArray, weight: FloatArray, at: FloatArray) -> FloatArray:
-    if not len(values) or weight.sum() <= 0:
-        return np.full(len(at), np.nan)
-    order = np.argsort(values)
-    share = np.cumsum(weight[order]) / weight.sum()
-    found: FloatArray = np.interp(at, share, values[order])
-    return found
-
-
-def _slope(x: FloatArray, y: FloatArray, weight: FloatArray) -> float:
-    x, y = x - _weighted_mean(x, weight), y - _weighted_mean(y, weight)
-    spread = float((weight * x * x).sum())
-    return float((weight * x * y).sum() / spread) if spread > 1e-9 else np.nan
-
-
-def _cosine(a: FloatArray, b: FloatArray) -> float:
-    return float(a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-9)
-
-
-def _angles(a: FloatArray, b: FloatArray) -> FloatArray:
-    size: FloatArray = np.maximum(_norm(a) * _norm(b), 1e-12)
-    return np.degrees(np.arccos(np.clip(np.einsum("ij,ij->i", a, b) / size, -1.0, 1.0)))

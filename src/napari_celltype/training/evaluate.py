@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_celltype.errors import ModelError
 from napari_celltype.models.base import Model
 from napari_celltype.models.features import FEATURE_NAMES
+from napari_celltype.models.prediction import Prediction
+from napari_celltype.models.waveform_model import WaveformModel
 
 from .metrics import score_seeds
+from .spikes import BROAD_CLASSES, FIVE_CLASSES, SpikeSet, read_spikes
 from .tables import BROAD, SUBCLASSES, Cells, read_both_species, read_mouse
 
 __all__ = ["evaluate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """What a model says of labelled cells, with what they are."""
+
+    said: Prediction
+    truth: NDArray[np.intp]
+    donors: NDArray[np.int64]
 
 
 def evaluate(model: Model, data: Path) -> dict[str, Any]:
@@ -27,24 +42,57 @@ def evaluate(model: Model, data: Path) -> dict[str, Any]:
         groups = _GROUPS[model.info.input](model, data)
     except KeyError:
         raise ModelError(f"there are no labelled cells for models of a {model.info.input}") from None
-    return {name: _score(model, cells) for name, cells in groups.items() if len(cells)}
+    return {name: _score(model, cells) for name, cells in groups.items() if len(cells.truth)}
 
 
-def _feature_groups(model: Model, data: Path) -> dict[str, Cells]:
+def _feature_groups(model: Model, data: Path) -> dict[str, Labelled]:
     if model.info.classes == SUBCLASSES:
-        return {"mouse": read_mouse(data)}
+        return {"mouse": _by_features(model, read_mouse(data))}
     if model.info.classes == BROAD:
         cells = read_both_species(data)
-        return {"mouse": cells.take(cells.species == 0), "human": cells.take(cells.species == 1)}
-    raise ModelError(f"no labels in the tables fit the classes {', '.join(model.classes)}")
+        groups = {"mouse": cells.species == 0, "human": cells.species == 1}
+        return {name: _by_features(model, cells.take(np.flatnonzero(rows))) for name, rows in groups.items()}
+    raise _unfit(model)
 
 
-_GROUPS: dict[str, Callable[[Model, Path], dict[str, Cells]]] = {"features": _feature_groups}
+def _by_features(model: Model, cells: Cells) -> Labelled:
+    table = pd.DataFrame(cells.features, columns=list(FEATURE_NAMES))
+    return Labelled(model.predict(table), cells.truth, cells.donors)
 
 
-def _score(model: Model, cells: Cells) -> dict[str, Any]:
-    said = model.predict(pd.DataFrame(cells.features, columns=list(FEATURE_NAMES)))
-    scores = score_seeds([said.probabilities], cells.truth, cells.classes, cells.donors).to_dict()
+def _waveform_groups(model: Model, data: Path) -> dict[str, Labelled]:
+    if not isinstance(model, WaveformModel) or model.info.classes not in (FIVE_CLASSES, BROAD_CLASSES):
+        raise _unfit(model)
+    # not filtered yet: the model does that itself
+    spikes = read_spikes(data, replace(model.form, low_pass_hz=0.0))
+    truth = spikes.subclass if model.info.classes == FIVE_CLASSES else spikes.broad
+    groups = {
+        "mouse": spikes.species == 0,
+        "mouse, recorded at 50 kHz": (spikes.species == 0) & (spikes.rates_khz == 50),
+        "mouse, recorded at 200 kHz": (spikes.species == 0) & (spikes.rates_khz == 200),
+        "human": spikes.species == 1,
+    }
+    chosen = {name: np.flatnonzero(rows & (truth >= 0)) for name, rows in groups.items()}
+    return {name: _by_windows(model, spikes.take(rows), truth[rows]) for name, rows in chosen.items() if rows.size}
+
+
+def _by_windows(model: WaveformModel, spikes: SpikeSet, truth: NDArray[np.intp]) -> Labelled:
+    return Labelled(model.predict(spikes.windows, model.form.rate_hz), truth, spikes.donors)
+
+
+def _unfit(model: Model) -> ModelError:
+    return ModelError(f"no labels in the tables fit the classes {', '.join(model.classes)}")
+
+
+_GROUPS: dict[str, Callable[[Model, Path], dict[str, Labelled]]] = {
+    "features": _feature_groups,
+    "waveform": _waveform_groups,
+}
+
+
+def _score(model: Model, cells: Labelled) -> dict[str, Any]:
+    said = cells.said
+    scores = score_seeds([said.probabilities], cells.truth, model.classes, cells.donors).to_dict()
     answered = ~said.abstained
     right = said.probabilities.argmax(axis=1) == cells.truth
     accuracy = float(right[answered].mean()) if answered.any() else float("nan")
