@@ -11,7 +11,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_celltype._napari import opened, repair_dock
+from napari_celltype._napari import opened, repair_offer
 from napari_celltype._napari.camera import camera_of
 from napari_celltype._napari.neuron_layers import neuron_to_layers
 from napari_celltype._napari.repair_dock import EMPTY, RepairDock
@@ -25,7 +25,7 @@ from napari_celltype.samples.neuron import sample_neuron_swc
 
 @pytest.fixture(autouse=True)
 def _nothing_visited():
-    repair_dock._visited.clear()
+    repair_offer._visited.clear()
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_neuron_lists_its_jumps_with_a_ring_each(dock):
     np.testing.assert_allclose(rings.data[0], dock.repair.source.xyz_um[dock.repair.source.rows_of(384)[0], ::-1])
 
 
-def test_selecting_a_jump_flies_there_and_shows_before_and_after(dock, viewer):
+def test_selecting_a_jump_flies_there_and_shows_before_and_after(dock, viewer, qtbot):
     dock.next_jump()
     jump = dock.jumps.current.jump
     assert len(dock.overlay.layer(BEFORE).data) == len(dock.overlay.layer(AFTER).data) == jump.n_downstream
@@ -109,7 +109,7 @@ def test_selecting_a_jump_flies_there_and_shows_before_and_after(dock, viewer):
     camera = camera_of(viewer)
     assert np.linalg.norm(np.array(camera.center)[1:] - dock.repair.source.xyz_um[row, [1, 0]]) < 5
     assert abs(camera.view_direction[0]) < 0.1  # from the side
-    assert len(dock.side_view._curves[1].getData()[0]) > 0
+    qtbot.waitUntil(lambda: len(dock.side_view._curves[1].getData()[0]) > 0)  # after the canvas
 
 
 def test_an_own_side_view_is_kept_when_flying_on(dock, viewer):
@@ -311,7 +311,7 @@ def test_earlier_work_is_offered_and_taken_up(viewer, path, empty_dock, qtbot):
     empty_dock.jumps.accept_all()
     for layer in session_of(viewer).layers_of(item_id):
         viewer.layers.remove(layer)
-    repair_dock._visited.clear()  # as after a crash
+    repair_offer._visited.clear()  # as after a crash
     open_neuron(viewer, path)
     assert "Go on from there?" in empty_dock.question.question
     assert empty_dock.repair.neuron is empty_dock.repair.source

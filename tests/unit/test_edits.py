@@ -290,3 +290,35 @@ def test_detaching_opens_a_cycle():
 def test_impossible_hand_edits_say_why(swc, kind, parameters, message):
     with pytest.raises(RepairError, match=message):
         edited(swc, kind, **parameters)
+
+
+@pytest.mark.parametrize("decimals", [2, 4, None])
+def test_a_run_of_shifts_is_the_shifts_one_by_one_bit_for_bit(decimals):
+    rng = np.random.default_rng(decimals)
+    parents = np.r_[-1, [int(rng.integers(row)) for row in range(1, 60)]]
+    xyz = rng.normal(scale=50, size=(60, 3))
+    neuron = Neuron.from_arrays(xyz if decimals is None else xyz.round(decimals), parents)
+    edits = []
+    for i in range(25):
+        chosen = rng.choice(neuron.ids, int(rng.integers(1, 5)), replace=False)
+        downstream = bool(i % 2)
+        by_um = rng.normal(size=3 if downstream else (len(chosen), 3)).round(int(rng.integers(2, 7)))
+        parameters = {"node_ids": chosen, "by_um": by_um}
+        edits.append(Edit("move_nodes", {**parameters, "downstream": True} if downstream else parameters))
+    single, undo = neuron, []
+    for edit in edits:
+        single, done = apply_edit(single, edit)
+        undo.append(done)
+    together, applied = apply_edits(neuron, edits)
+    assert_same_bits(together, single)
+    for done in reversed(applied):
+        together = done.undo(together)
+        single = undo.pop().undo(single)
+        assert_same_bits(together, single)
+    assert_same_bits(together, neuron)
+
+
+def test_a_run_of_shifts_with_an_impossible_one_is_refused_with_its_reason(swc):
+    edits = [Edit("move_nodes", {"node_ids": [i], "by_um": [0, 0, 1.0]}) for i in (2, 3, 99, 4)]
+    with pytest.raises(RepairError, match="no node has id 99"):
+        apply_edits(read_neuron(swc), edits)

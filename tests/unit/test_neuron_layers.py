@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_celltype._napari.neuron_from_layers import layers_to_neuron
 from napari_celltype._napari.neuron_layers import (
     KEY,
     landmarks,
-    layers_to_neuron,
     neuron_to_layers,
     nodes_layer,
     segments,

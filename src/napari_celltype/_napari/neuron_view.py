@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from napari.layers import Points, Vectors
+from qtpy.QtCore import QTimer
 
 from napari_celltype.errors import CelltypeError
 from napari_celltype.neuron import Neuron
 from napari_celltype.workbench import Document
 from napari_celltype.workbench.repair_session import repair_of
 
+from .line_drawing import draw_as_lines
+from .neuron_from_layers import layers_to_neuron
 from .neuron_layers import (
     LANDMARKS,
     NODES,
@@ -20,13 +24,13 @@ from .neuron_layers import (
     ZYX,
     drawable_rows,
     landmark_layer,
-    layers_to_neuron,
     nodes_layer,
     segment_colours,
     segment_features,
     segments,
 )
 from .notices import report_error
+from .point_drawing import show_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["NeuronView"]
 
 _FINISHED = {"added", "removed", "changed"}
+_LINE_PX = 1.5
+_REST_MS = 250
 NEW_NODE_DEFAULTS = {"id": -1, "type": 3, "radius": 0.5, "parent": -1, "row": -1}
 
 
@@ -46,11 +52,20 @@ class NeuronView:
     ----------
     document, item_id
         The neuron shown.
+    viewer
+        The viewer the layers are in.
     """
 
-    def __init__(self, document: Document, item_id: str) -> None:
+    def __init__(self, document: Document, item_id: str, viewer: Any = None) -> None:
         self._document = document
         self._item_id = item_id
+        self._viewer = viewer and ref(viewer)
+        # what napari derives from positions can wait until the user pauses: the eye sees none of it
+        self._rest = QTimer()
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._on_rest)
+        self._stale: list[Layer] = []
         self._layers: dict[str, Layer] = {}
         self._busy = False
         self._shown: Neuron | None = None
@@ -86,6 +101,7 @@ class NeuronView:
     def drop(self, layer: Layer) -> bool:
         """Forget a layer that is gone; True if none is left."""
         self._layers = {role: kept for role, kept in self._layers.items() if kept is not layer}
+        self._stale = [kept for kept in self._stale if kept is not layer]
         _disconnect(layer, self)
         return not self._layers
 
@@ -94,13 +110,15 @@ class NeuronView:
         for layer in self._layers.values():
             _disconnect(layer, self)
         self._layers.clear()
+        self._rest.stop()
+        self._stale.clear()
 
     def follow_zoom(self, um_per_pixel: float) -> None:
         """Keep the lines about a pixel and a half wide: thinner ones break into dots."""
         layer = self._layers.get(SEGMENTS)
-        if not isinstance(layer, Vectors):
+        if not isinstance(layer, Vectors) or draw_as_lines(self._shown_in, layer, _LINE_PX):
             return
-        wanted = 1.5 * um_per_pixel
+        wanted = _LINE_PX * um_per_pixel
         # the width is part of the mesh, so it is changed only when the eye would see it
         if not 0.75 < layer.edge_width / wanted < 1.35:
             layer.edge_width = wanted
@@ -141,8 +159,33 @@ class NeuronView:
                 layer.data = data
             return
         layer.data[:] = data
-        # one layer is enough to tell the viewer that the extent has changed, and a hidden one has nothing to highlight
-        layer.refresh(thumbnail=False, highlight=layer.visible, extent=isinstance(layer, Vectors))
+        if not layer.visible:
+            return  # napari refreshes it when it is shown
+        if self._draw_moved(layer):
+            if layer not in self._stale:
+                self._stale.append(layer)
+            self._rest.start()
+            return
+        # one layer is enough to tell the viewer that the extent has changed
+        layer.refresh(thumbnail=False, extent=isinstance(layer, Vectors))
+
+    @property
+    def _shown_in(self) -> Any:
+        return self._viewer() if self._viewer else None
+
+    def _draw_moved(self, layer: Layer) -> bool:
+        """Show at once that the layer's data lie elsewhere; False if only napari can."""
+        if isinstance(layer, Vectors):
+            lines = draw_as_lines(self._shown_in, layer, _LINE_PX)
+            if lines is not None:
+                lines.redraw()
+            return lines is not None
+        return not layer.selected_data and show_points(self._shown_in, layer)
+
+    def _on_rest(self) -> None:
+        for layer in self._stale:
+            layer.refresh(thumbnail=False, data_displayed=False, highlight=False)
+        self._stale.clear()
 
     @contextmanager
     def _no_echo(self) -> Iterator[None]:

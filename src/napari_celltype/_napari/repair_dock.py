@@ -6,46 +6,42 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
-from qtpy.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QSplitter,
-    QTabWidget,
-    QToolButton,
-    QVBoxLayout,
-)
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QToolTip, QVBoxLayout
 
 from napari_celltype.errors import CelltypeError
 from napari_celltype.morphology.zjumps import MIN_DZ_UM, MIN_SLOPE
 from napari_celltype.neuron import Neuron
 from napari_celltype.workbench.repair_save import earlier_record
-from napari_celltype.workbench.repair_session import Preview, RepairSession, repair_of
+from napari_celltype.workbench.repair_session import RepairSession, repair_of
 
 from .dock import Dock
-from .neuron_layers import SEGMENTS, ZYX
 from .notices import report_error
 from .plots.theme import PlotTheme
+from .repair_actions import RepairActions
+from .repair_chooser import NeuronChooser
 from .repair_defects_tab import DefectsTab
 from .repair_files import FilesBar
 from .repair_flight import Flight
 from .repair_jumps_tab import JumpsTab
-from .repair_keys import CanvasKeys, bind_in_dock, help_text
+from .repair_keys import bind_in_dock, help_text
 from .repair_layers import RepairOverlay
 from .repair_nodes_tab import NodesTab
+from .repair_offer import offer_earlier_work
 from .repair_panels import MessageBar, NumbersPanel, QuestionBar
-from .repair_side_view import SideView, better_axis, reach_of
-from .session import PLUGIN, layer_name
+from .repair_picture import RepairPicture
+from .repair_side_view import SideView
+from .session import PLUGIN
 
 __all__ = ["RepairDock"]
 
 EMPTY = "No reconstruction is open. Drop an SWC file on the window, or choose a folder below."
-_visited: set[str] = set()
-"""Files repaired since the program started: their decisions come back unasked."""
+_SLOW_MS = 80
+"""Long enough for the canvas to be drawn first."""
 
 
-class RepairDock(Dock):
+class RepairDock(RepairActions, Dock):
     """Repairs the current neuron of the session.
 
     Parameters
@@ -62,9 +58,6 @@ class RepairDock(Dock):
         super().__init__(napari_viewer)
         self.document = self.session.document
         self.repair: RepairSession | None = None
-        self.overlay: RepairOverlay | None = None
-        self.flight = Flight(self.session.viewer)
-        self._canvas_keys = CanvasKeys(self.session.viewer, self)
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
         self._slow.timeout.connect(self._show_slow_things)
@@ -86,9 +79,7 @@ class RepairDock(Dock):
 
     def _build(self) -> None:
         self.setMinimumWidth(330)
-        self.chooser = QComboBox()
-        self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.chooser.setMinimumContentsLength(10)
+        self.chooser = NeuronChooser(self.document)
         self.banner = MessageBar()
         self.question = QuestionBar()
         self.jumps = JumpsTab(self)
@@ -99,6 +90,7 @@ class RepairDock(Dock):
         self.tabs.addTab(self.nodes, "Nodes")
         self.tabs.addTab(self.defects, "Defects")
         self.side_view = SideView()
+        self.picture = RepairPicture(self.session, self, self.side_view)
         self.numbers = NumbersPanel()
         self.files = FilesBar(self)
         splitter = QSplitter(Qt.Orientation.Vertical)
@@ -139,12 +131,10 @@ class RepairDock(Dock):
 
     def _connect(self) -> None:
         document = self.document
-        document.opened.connect(self._on_items_changed)
         document.closed.connect(self._on_item_closed)
         document.current_neuron_changed.connect(self._on_current_changed)
         document.history.changed.connect(self._on_history_changed)
         self.session.viewer.layers.events.removed.connect(self._on_layer_removed)
-        self.chooser.currentIndexChanged.connect(self._on_chooser_changed)
         self.jumps.selected.connect(self._on_jump_selected)
 
     def tear_down(self) -> None:
@@ -152,11 +142,10 @@ class RepairDock(Dock):
         self._slow.stop()
         self._arrival.stop()
         self._orphan.stop()
-        self.flight.stop()
         self.files.tear_down()
         self._let_go()
         document = self.document
-        document.opened.disconnect(self._on_items_changed)
+        self.chooser.tear_down()
         document.closed.disconnect(self._on_item_closed)
         document.current_neuron_changed.disconnect(self._on_current_changed)
         document.history.changed.disconnect(self._on_history_changed)
@@ -166,10 +155,18 @@ class RepairDock(Dock):
 
     def apply_theme(self, theme: PlotTheme) -> None:
         """Take on the colours of the theme."""
-        for part in (self.banner, self.question, self.jumps, self.defects, self.side_view):
+        for part in (self.banner, self.question, self.jumps, self.defects, self.picture):
             part.apply_theme(theme)
-        if self.overlay is not None:
-            self.overlay.apply_theme(dark=theme.dark)
+
+    @property
+    def overlay(self) -> RepairOverlay | None:
+        """What is drawn in the canvas; None until the neuron's layers are there."""
+        return self.picture.overlay
+
+    @property
+    def flight(self) -> Flight:
+        """What moves the camera."""
+        return self.picture.flight
 
     # which neuron ------------------------------------------------------------------------------------------------
 
@@ -178,25 +175,11 @@ class RepairDock(Dock):
         """Thresholds for a neuron that has none of its own yet."""
         return self.jumps.thresholds.values if self.repair is not None else (MIN_DZ_UM, MIN_SLOPE)
 
-    def _list_neurons(self) -> None:
-        current = self.document.current_neuron
-        with QSignalBlocker(self.chooser):
-            self.chooser.clear()
-            for item in self.document.neurons:
-                self.chooser.addItem(item.name, item.id)
-                where = str(item.path) if item.path is not None else item.name
-                self.chooser.setItemData(self.chooser.count() - 1, where, Qt.ItemDataRole.ToolTipRole)
-            self.chooser.setCurrentIndex(-1 if current is None else self.chooser.findData(current.id))
-            self.chooser.setEnabled(self.chooser.count() > 0)
-
     def _let_go(self) -> None:
         """Leave the neuron shown so far."""
         self._arrival.stop()
-        self._canvas_keys.release()
         self.nodes.follow(None)
-        if self.overlay is not None:
-            self.overlay.close()
-            self.overlay = None
+        self.picture.leave()
         if self.repair is not None:
             self.repair.changed.disconnect(self._on_repair_changed)
             self.repair.thresholds_changed.disconnect(self._on_thresholds_changed)
@@ -205,10 +188,9 @@ class RepairDock(Dock):
     def _show_current(self) -> None:
         item = self.document.current_neuron
         self._let_go()
-        self._list_neurons()
+        self.chooser.refresh()
         self.question.dismiss()
         self.say("" if item is not None else EMPTY, good=True)
-        self.side_view.show_preview(None)
         self.numbers.setVisible(item is not None)
         self.tabs.setEnabled(item is not None)
         if item is not None and isinstance(item.value, Neuron):
@@ -220,11 +202,8 @@ class RepairDock(Dock):
         item = self.document.current_neuron
         if item is None or self.repair is None or self.repair.item_id != item.id:
             return
-        self.overlay = RepairOverlay(self.session, item.id, layer_name(item.name), dark=self.theme.dark)
-        self._draw_jumps()
-        self._draw_preview()
+        self.picture.settle_in(item, dark=self.theme.dark)
         self.nodes.follow(self.session.nodes_layer(item.id))
-        self._hold_keys()
 
     def _begin(self, item_id: str) -> None:
         repair = repair_of(self.document, item_id)
@@ -233,43 +212,8 @@ class RepairDock(Dock):
         repair.changed.connect(self._on_repair_changed)
         repair.thresholds_changed.connect(self._on_thresholds_changed)
         self._arrival.start()
-        self._offer_earlier_work(repair)
+        offer_earlier_work(self, repair)
         self.say(earlier_record(repair.source), good=True)
-
-    def _offer_earlier_work(self, repair: RepairSession) -> None:
-        earlier = repair.earlier
-        if earlier is None:
-            _visited.add(repair.source_sha256)
-            return
-        if repair.source_sha256 in _visited:
-            self.attempt(repair.restore)
-            return
-        _visited.add(repair.source_sha256)
-        saved = f"saved as {Path(earlier.saved_as).name}" if earlier.saved_as else "not saved"
-        n = len(earlier.done)
-        self.question.ask(
-            f"This file was being repaired on {earlier.at[:16].replace('T', ' at ')}: {n} step{'s' if n != 1 else ''}, "
-            f"the last “{earlier.done[-1].label}”, {saved}. Go on from there?",
-            [("Go on from there", self._restore), ("Start afresh", self._start_afresh)],
-        )
-
-    def _restore(self) -> None:
-        if self.repair is not None:
-            self.attempt(self.repair.restore)
-
-    def _start_afresh(self) -> None:
-        if self.repair is not None:
-            self.repair.start_afresh()
-
-    def _hold_keys(self, *, editing: bool = False) -> None:
-        item = self.document.current_neuron
-        if item is None:
-            return
-        ours = [layer for layer in self.session.layers_of(item.id) if layer is not self.session.nodes_layer(item.id)]
-        self._canvas_keys.hold(ours, editing=editing)
-        lines = [layer for layer in ours if layer.name.endswith(SEGMENTS)]
-        if lines and not editing:
-            self.session.viewer.layers.selection = {lines[0]}
 
     # showing -----------------------------------------------------------------------------------------------------
 
@@ -279,8 +223,8 @@ class RepairDock(Dock):
         self.files.refresh()
         self.nodes.refresh()
         self._name_undo()
-        self._draw_jumps()
-        self._slow.start(30)
+        self.picture.draw_jumps()
+        self._slow.start(_SLOW_MS)
 
     def _show_slow_things(self) -> None:
         repair = self.repair
@@ -299,75 +243,22 @@ class RepairDock(Dock):
             button.setEnabled(bool(label))
             button.setToolTip(f"{verb}: {label} ({key})" if label else f"Nothing to {verb.lower()}")
 
-    def _draw_jumps(self) -> None:
-        if self.overlay is not None and self.repair is not None:
-            self.overlay.show_jumps(self.repair.jumps.rows, self.repair.neuron, self.jumps.current)
-
     def _on_repair_changed(self) -> None:
         if self.repair is not None and self.repair.earlier is None:
             self.question.dismiss()
-        self._refresh()
-        self._draw_preview()
+        with self.picture.held():
+            self._refresh()
         if self.repair is not None and self.repair.journal.problem and not self.banner.message:
             self.say(self.repair.journal.problem)
 
     def _on_thresholds_changed(self) -> None:
         self.jumps.refresh()
-        self._draw_jumps()
+        self.picture.draw_jumps()
 
     def _on_jump_selected(self) -> None:
-        self._draw_jumps()
-        self._draw_preview(fly=True)
+        self.picture.draw(fly=True)
 
-    def _draw_preview(self, *, fly: bool = False) -> None:
-        row, repair = self.jumps.current, self.repair
-        preview = None
-        if row is not None and repair is not None and not row.is_gone:
-            try:
-                preview = repair.preview(row)
-            except CelltypeError as error:
-                self.say(str(error))
-        if self.overlay is not None:
-            self.overlay.show_preview(preview)
-        self.side_view.show_preview(preview)
-        if preview is not None and fly:
-            self._fly_to(preview)
-
-    def _fly_to(self, preview: Preview) -> None:
-        row = int(preview.before.rows_of(preview.row.jump.node_id)[0])
-        ends = np.stack([preview.before.xyz_um[row], preview.after.xyz_um[row]])
-        centre = np.nanmean(ends, axis=0)
-        across = self.side_view.across
-        self.flight.fly_to(centre[ZYX], 2.0 * reach_of(preview), across if across in "xy" else "x")
-
-    def go_to_nodes(self, node_ids: Sequence[int]) -> None:
-        """Fly to the first of these nodes that has a place."""
-        neuron = self.repair.neuron if self.repair is not None else None
-        if neuron is None:
-            return
-        rows = np.flatnonzero(np.isin(neuron.ids, list(node_ids)) & np.isfinite(neuron.xyz_um).all(axis=1))
-        if not len(rows):
-            self.say("The node cannot be shown: it has no position, or is no longer there.")
-            return
-        row = int(rows[0])
-        self.flight.fly_to(neuron.xyz_um[row][ZYX], 120.0, better_axis(neuron, row, 60.0))
-        self.nodes.select(neuron.ids[rows].tolist())
-
-    # doing -------------------------------------------------------------------------------------------------------
-
-    def attempt(self, action: Callable[[], object]) -> bool:
-        """Do something; if it cannot be done, say why in a sentence."""
-        try:
-            action()
-        except CelltypeError as error:
-            self.say(str(error))
-            return False
-        self.say("")
-        return True
-
-    def say(self, sentence: str, *, good: bool = False) -> None:
-        """Say something in the dock."""
-        self.banner.say(sentence, good=good)
+    # asked for by its parts --------------------------------------------------------------------------------------
 
     def ask(self, text: str, answers: Sequence[tuple[str, Callable[[], None]]]) -> None:
         """Ask something in the dock."""
@@ -391,80 +282,19 @@ class RepairDock(Dock):
 
     def on_editing(self, on: bool) -> None:
         """Leave the canvas keys to the layer of nodes while nodes are edited."""
-        self._hold_keys(editing=on)
+        item = self.document.current_neuron
+        if item is not None:
+            self.picture.hold_keys(item.id, editing=on)
 
-    def undo(self) -> None:
-        """Take back the newest step."""
-        if self.repair is not None:
-            self.attempt(self.repair.undo)
-
-    def redo(self) -> None:
-        """Do again what was taken back."""
-        if self.repair is not None:
-            self.attempt(self.repair.redo)
-
-    def save(self) -> None:
-        """Save the repaired neuron."""
-        self.files.save()
-
-    def accept(self) -> None:
-        """Accept the selected jumps."""
-        self.jumps.accept()
-
-    def refuse(self) -> None:
-        """Refuse the selected jumps."""
-        self.jumps.refuse()
-
-    def reopen(self) -> None:
-        """Leave the selected jumps open."""
-        self.jumps.reopen()
-
-    def accept_above(self) -> None:
-        """Accept all down to the selected jump."""
-        self.jumps.accept_above()
-
-    def next_jump(self) -> None:
-        """Go to the next jump."""
-        self.jumps.step(1)
-
-    def next_file(self) -> None:
-        """Go on to the next file of the folder."""
-        self.files.next_file()
-
-    def previous_jump(self) -> None:
-        """Go to the previous jump."""
-        self.jumps.step(-1)
-
-    def fly_again(self) -> None:
-        """Fly to the selected jump again."""
-        self._draw_preview(fly=True)
-
-    def mode_align(self) -> None:
-        """Mend by shifting all downstream."""
-        self.jumps.set_mode("align")
-
-    def mode_split(self) -> None:
-        """Mend by spreading over the section."""
-        self.jumps.set_mode("split")
-
-    def mode_tilt(self) -> None:
-        """Mend by tilting the section."""
-        self.jumps.set_mode("tilt")
-
-    def mode_cut(self) -> None:
-        """Mend by cutting."""
-        self.jumps.set_mode("cut")
+    def go_to_nodes(self, node_ids: Sequence[int]) -> None:
+        """Fly to the first of these nodes that has a place, and select them."""
+        self.nodes.select(self.picture.go_to_nodes(node_ids))
 
     # what happens elsewhere --------------------------------------------------------------------------------------
-
-    def _on_items_changed(self, _: str) -> None:
-        self._list_neurons()
 
     def _on_item_closed(self, item_id: str) -> None:
         if self.repair is not None and self.repair.item_id == item_id:
             self._show_current()
-        else:
-            self._list_neurons()
 
     def _on_current_changed(self, _: str | None) -> None:
         self._show_current()
@@ -474,7 +304,7 @@ class RepairDock(Dock):
 
     def _on_neuron_orphaned(self) -> None:
         """Take our layers away too when the user has removed all of the neuron's own: then it is closed."""
-        overlay = self.overlay
+        overlay = self.picture.overlay
         if overlay is not None and self.repair is not None:
             ours = overlay.layers
             if all(layer in ours for layer in self.session.layers_of(self.repair.item_id)):
@@ -484,13 +314,5 @@ class RepairDock(Dock):
     def _on_history_changed(self) -> None:
         self._name_undo()
 
-    def _on_chooser_changed(self, index: int) -> None:
-        item_id = self.chooser.itemData(index)
-        if item_id is not None:
-            self.document.make_current(item_id)
-
     def _on_help_clicked(self) -> None:
-        from qtpy.QtGui import QCursor
-        from qtpy.QtWidgets import QToolTip
-
         QToolTip.showText(QCursor.pos(), help_text(), self.help_button)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import QItemSelectionModel, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -51,6 +51,7 @@ class JumpsTab(QWidget):
         super().__init__(parent)
         self._desk = desk
         self._key: JumpKey | None = None
+        self._quiet = False
         self._build()
         # a slider sends more changes than a screen shows: the list follows as soon as the events are worked off
         self._thresholds_wait = QTimer(self)
@@ -171,10 +172,10 @@ class JumpsTab(QWidget):
         """Show the session's jumps as they are now."""
         session = self.session
         jumps = session.jumps if session is not None else None
-        with QSignalBlocker(self.table.selectionModel()):
-            self.model.show(jumps.rows if jumps is not None else ())
-            self._mark_current()
-        self.table.viewport().update()
+        self._quiet = True
+        self.model.show(jumps.rows if jumps is not None else ())
+        self._mark_current()
+        self._quiet = False
         if session is not None:
             self.thresholds.set_values(session.min_dz_um, session.min_slope)
         self.summary.setText(_summary(session))
@@ -215,6 +216,8 @@ class JumpsTab(QWidget):
             self._select_row(at)
 
     def _on_table_selected(self, *_: Any) -> None:
+        if self._quiet:
+            return
         index = self.table.selectionModel().currentIndex()
         chosen = self.chosen
         row = self.model.rows[index.row()] if index.isValid() and index.row() < len(self.model.rows) else None
@@ -249,8 +252,9 @@ class JumpsTab(QWidget):
 
     def _decide_and_go_on(self, state: JumpState) -> None:
         rows = self.chosen
-        if self._decide(rows, state) and self.go_on.isChecked() and len(rows) == 1:
-            self.next_open()
+        with self._desk.picture.held():
+            if self._decide(rows, state) and self.go_on.isChecked() and len(rows) == 1:
+                self.next_open()
 
     def reopen(self) -> None:
         """Leave the selected jumps open again."""

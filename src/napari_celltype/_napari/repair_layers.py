@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 from napari_celltype.neuron import Neuron
 from napari_celltype.tree import IntArray
 from napari_celltype.workbench.repair_jumps import JumpRow
-from napari_celltype.workbench.repair_session import Preview
+from napari_celltype.workbench.repair_preview import Preview
 
 from .camera import camera_of
+from .line_drawing import draw_as_lines
 from .neuron_layers import KEY, LANDMARKS, ZYX, landmark_size
 from .plots.palette import rgba
+from .point_drawing import show_points
 from .repair_colours import BEFORE_COLOUR, STATE_COLOURS, after_colour
 
 __all__ = ["AFTER", "BEFORE", "JUMPS", "RepairOverlay", "moved_lines"]
 
 JUMPS, BEFORE, AFTER = "jumps", "before", "after"
 _SPACE = {"scale": (1.0, 1.0, 1.0), "units": ("um", "um", "um"), "axis_labels": ("z", "y", "x")}
+_RING_WIDTH = 0.12
+_STATE_RGBA = {state: rgba(colour) for state, colour in STATE_COLOURS.items()}
 _WIDTH_PX = {BEFORE: 2.2, AFTER: 3.4}
 
 
@@ -67,29 +71,15 @@ class RepairOverlay:
         rows = [row for row in rows if not row.is_gone and not (row.left_out and row.state == "proposed")]
         at, places = _places(rows, neuron)
         rows = [rows[i] for i in at]
-        colours = np.array([rgba(STATE_COLOURS[row.state]) for row in rows], dtype=np.float32).reshape(-1, 4)
+        colours = np.array([_STATE_RGBA[row.state] for row in rows], dtype=np.float32).reshape(-1, 4)
         chosen = np.array([selected is not None and row.key == selected.key for row in rows], dtype=bool)
         sizes = landmark_size(neuron) * np.where(chosen, 5.0, 3.2)
         layer = self.layer(JUMPS)
         if not isinstance(layer, Points):
-            layer = self._add(JUMPS, Points, np.empty((0, 3)), canvas_size_limits=(12, 36), border_width=0.12)
-        same_rows = len(layer.data) == len(places)
-        # every setter redraws the layer, so only what differs is set
-        if not same_rows:
-            layer.selected_data = set()
-            layer.data = places
-        elif not np.array_equal(layer.data, places):
-            layer.data[:] = places
+            layer = self._add(JUMPS, Points, np.empty((0, 3)), canvas_size_limits=(12, 36), border_width=_RING_WIDTH)
+        _fill(layer, places, sizes, colours)
+        if not show_points(self._viewer, layer):
             layer.refresh(thumbnail=False)
-        if not len(places):
-            return
-        if not same_rows:
-            layer.border_width = 0.12
-            layer.face_color = np.zeros((len(rows), 4), dtype=np.float32)
-        if not same_rows or not np.array_equal(layer.size, sizes):
-            layer.size = sizes
-        if not same_rows or not np.array_equal(layer.border_color, colours):
-            layer.border_color = colours
 
     def show_preview(self, preview: Preview | None) -> None:
         """Draw the part a jump's repair moves, where it was (grey) and where it goes."""
@@ -108,7 +98,10 @@ class RepairOverlay:
             )
             layer.opacity = 1.0
             return
-        if layer.data.shape != lines.shape:
+        drawn = draw_as_lines(self._viewer, layer, _WIDTH_PX[role])
+        if drawn is not None:
+            drawn.replace(lines)
+        elif layer.data.shape != lines.shape:
             layer.data = lines
         elif not np.array_equal(layer.data, lines):
             layer.data[:] = lines
@@ -146,8 +139,10 @@ class RepairOverlay:
     def _on_camera_zoom(self) -> None:
         for role in (BEFORE, AFTER):
             layer = self.layer(role)
+            if layer is None or draw_as_lines(self._viewer, layer, _WIDTH_PX[role]):
+                continue
             wanted = self._width(role)
-            if layer is not None and not 0.75 < layer.edge_width / wanted < 1.35:
+            if not 0.75 < layer.edge_width / wanted < 1.35:
                 layer.edge_width = wanted
 
     def close(self) -> None:
@@ -158,6 +153,20 @@ class RepairOverlay:
         for layer in self.layers:
             self._viewer.layers.remove(layer)
         self._layers.clear()
+
+
+def _fill(layer: Points, places: NDArray[np.float64], sizes: NDArray[Any], colours: NDArray[np.float32]) -> None:
+    """Let a layer have these rings; its setters would each redraw it, so arrays that fit are written into."""
+    if len(layer.data) == len(places):
+        layer.data[:] = places
+    else:
+        layer.selected_data = set()
+        with layer.events.blocker_all():
+            layer.data = places
+        layer.face_color[:] = 0.0
+    layer.size[:] = sizes
+    layer.border_width[:] = _RING_WIDTH
+    layer.border_color[:] = colours
 
 
 def _role(layer: Layer) -> str:

@@ -7,19 +7,20 @@ from typing import Any, Literal
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_celltype import tree
 from napari_celltype.neuron import Neuron
 from napari_celltype.tree import IntArray
-from napari_celltype.workbench.repair_session import Preview
+from napari_celltype.workbench.repair_preview import Preview
 
 from .plots.theme import PlotTheme, style_plot
 from .repair_colours import BEFORE_COLOUR, after_colour
 
 __all__ = ["SideView", "better_axis"]
 
+_LATER_MS = 60
 Across = Literal["auto", "x", "y", "along"]
 _CHOICES: tuple[tuple[str, Across], ...] = (
     ("From the side (x or y)", "auto"),
@@ -42,11 +43,16 @@ def reach_of(preview: Preview) -> float:
 
 
 class SideView(QWidget):
-    """A plot of depth with the neurite before (grey) and after (blue) a repair."""
+    """A plot of depth with the neurite before (grey) and after (in a strong colour) a repair."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._preview: Preview | None = None
+        # drawn when the canvas has been: that is where the eye is
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_LATER_MS)
+        self._later.timeout.connect(self._draw)
         self.plot_widget = pg.PlotWidget(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
         self.plot_widget.setMinimumHeight(150)
         plot = self.plot_widget.getPlotItem()
@@ -100,7 +106,7 @@ class SideView(QWidget):
     def show_preview(self, preview: Preview | None) -> None:
         """Draw this jump, or nothing."""
         self._preview = preview
-        self._draw()
+        self._later.start()
 
     @property
     def across(self) -> str:
@@ -168,8 +174,10 @@ class SideView(QWidget):
 
     def tear_down(self) -> None:
         """Let go of the neurons drawn, and of the menu pyqtgraph makes without a parent to die with."""
+        self._later.stop()
         self.plot.ctrlMenu.deleteLater()
-        self.show_preview(None)
+        self._preview = None
+        self._draw()
 
 
 def _near(neuron: Neuron, row: int, reach_um: float) -> IntArray:

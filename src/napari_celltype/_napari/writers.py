@@ -11,7 +11,8 @@ from napari_celltype.errors import NeuronError
 from napari_celltype.neuron import Neuron
 
 from . import opened
-from .neuron_layers import KEY, NODES, layers_to_neuron
+from .neuron_from_layers import layers_to_neuron
+from .neuron_layers import KEY, NODES
 
 __all__ = ["write_neuron_layers", "write_neuron_points"]
 

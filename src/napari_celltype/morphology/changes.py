@@ -17,7 +17,7 @@ from napari_celltype.errors import RepairError
 from napari_celltype.neuron import Neuron
 from napari_celltype.tree import IntArray
 
-__all__ = ["Change", "difference"]
+__all__ = ["Change", "changed_values", "difference"]
 
 Columns = dict[str, NDArray[Any]]
 
@@ -166,6 +166,16 @@ def _changed_values(old: Columns, new: Columns) -> Iterator[_Step]:
         rows = np.flatnonzero(before.view(np.int64) != after.view(np.int64))
         if len(rows):
             yield _Values(name, rows, before[rows], after[rows])
+
+
+def changed_values(
+    column: str, rows: IntArray, before: NDArray[np.float64], after: NDArray[np.float64]
+) -> Iterator[_Step]:
+    """The step, if there is one, that gives some rows of a column of numbers other values."""
+    by_row = np.argsort(rows)
+    other = by_row[before.view(np.int64)[by_row] != after.view(np.int64)[by_row]]
+    if len(other):
+        yield _Values(column, rows[other], before[other], after[other])
 
 
 def _columns_of(neuron: Neuron) -> Columns:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_celltype.errors import RepairError
 from napari_celltype.neuron import Neuron
 
 from .changes import Change, difference
+from .move_runs import run_moves
 from .zjumps import ZJump
 
 __all__ = [
@@ -151,10 +153,17 @@ def apply_edit(neuron: Neuron, edit: Edit) -> tuple[Neuron, AppliedEdit]:
 
 def apply_edits(neuron: Neuron, edits: Iterable[Edit]) -> tuple[Neuron, list[AppliedEdit]]:
     """Make edits one after another."""
-    applied = []
-    for edit in edits:
-        neuron, done = apply_edit(neuron, edit)
-        applied.append(done)
+    applied: list[AppliedEdit] = []
+    for kind, group in groupby(edits, lambda edit: edit.kind):
+        run = list(group)
+        quick = run_moves(neuron, [edit.parameters for edit in run]) if kind == "move_nodes" and len(run) > 2 else None
+        if quick is not None:
+            neuron = quick[0]
+            applied += [AppliedEdit(edit, change) for edit, change in zip(run, quick[1], strict=True)]
+            continue
+        for edit in run:
+            neuron, done = apply_edit(neuron, edit)
+            applied.append(done)
     return neuron, applied
 
 

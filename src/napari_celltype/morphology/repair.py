@@ -97,8 +97,10 @@ def jump_modes(neuron: Neuron, jumps: Jumps | None, mode: Modes) -> tuple[IntArr
 def rows_of_unique(neuron: Neuron, node_ids: Sequence[int] | IntArray) -> IntArray:
     """Row of each node id; RepairError where there is none or more than one."""
     wanted = np.asarray(node_ids, dtype=np.int64)
-    by_id = np.argsort(neuron.ids, kind="stable")  # quick where ids ascend, as they mostly do
-    ids = neuron.ids[by_id]
+    ids, by_id = neuron.ids, None
+    if not bool((ids[1:] > ids[:-1]).all()):  # mostly they ascend
+        by_id = np.argsort(ids, kind="stable")
+        ids = ids[by_id]
     first, beyond = np.searchsorted(ids, wanted), np.searchsorted(ids, wanted, side="right")
     if (first == beyond).any():
         raise RepairError(
@@ -112,8 +114,7 @@ def rows_of_unique(neuron: Neuron, node_ids: Sequence[int] | IntArray) -> IntArr
             path=neuron.path,
             hint="Renumber the nodes first.",
         )
-    rows: IntArray = by_id[first]
-    return rows
+    return first if by_id is None else by_id[first]
 
 
 def repaired_columns(neuron: Neuron, rows: IntArray, ways: NDArray[np.int8]) -> tuple[NDArray[np.float64], IntArray]:
@@ -214,8 +215,9 @@ def _heights(neuron: Neuron) -> NDArray[np.float64]:
 def as_written(given: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round to the decimals a column is given with, so that sums of its numbers carry no binary dust."""
     given = given[np.isfinite(given)]
+    few = given[:32]  # most columns that will not do show it at once
     for decimals in range(3, 10):
-        if np.array_equal(np.round(given, decimals), given):
+        if np.array_equal(np.round(few, decimals), few) and np.array_equal(np.round(given, decimals), given):
             return np.round(values, decimals)
     return values
 

@@ -144,9 +144,16 @@ class ZSteps:
         return self.jumps([position])[0]
 
     def jumps(self, positions: Iterable[int]) -> list[ZJump]:
-        """The steps at some positions as values."""
-        at = np.fromiter(positions, dtype=np.int64)
-        return [self._jump(i, bool(steep)) for i, steep in zip(at.tolist(), self.steep_beside(at), strict=True)]
+        """The steps at some positions as values; each is made once, however often a list is asked for."""
+        at = [int(position) for position in positions]
+        new = np.array([position for position in at if position not in self._made], dtype=np.int64)
+        for position, steep in zip(new.tolist(), self.steep_beside(new).tolist(), strict=True):
+            self._made[position] = self._jump(position, steep)
+        return [self._made[position] for position in at]
+
+    @cached_property
+    def _made(self) -> dict[int, ZJump]:
+        return {}
 
     def steep_beside(self, positions: IntArray) -> NDArray[np.bool_]:
         """Whether the neurite runs steeply the same way just before or after each step.
@@ -206,7 +213,8 @@ class ZSteps:
         """The steps over both thresholds that are not called jumps, with the reason."""
         over = self._over(min_dz_um, min_slope)
         barred = over[self.excluded[over] != 0]
-        return [ExcludedStep(self.jump(int(i)), _REASONS[int(self.excluded[i])]) for i in barred]
+        reasons = [_REASONS[int(code)] for code in self.excluded[barred]]
+        return [ExcludedStep(jump, reason) for jump, reason in zip(self.jumps(barred), reasons, strict=True)]
 
 
 def find_z_jumps(neuron: Neuron, min_dz_um: float = MIN_DZ_UM, min_slope: float = MIN_SLOPE) -> list[ZJump]:

@@ -12,7 +12,7 @@ from napari_celltype.neuron import Neuron
 
 from .repair_state import UNDECIDED, Decision, JumpKey, JumpState, RepairState
 
-__all__ = ["LISTED_AT_MOST", "JumpList", "JumpRow", "list_jumps"]
+__all__ = ["LISTED_AT_MOST", "JumpList", "JumpRow", "list_jumps", "may_have_new_jumps"]
 
 LISTED_AT_MOST = 1000
 
@@ -116,6 +116,18 @@ def _decided(steps: ZSteps, state: RepairState) -> Iterator[JumpRow]:
     for row in _rows_at(steps, np.flatnonzero(wanted), state):
         if row.key in state.decisions:
             yield JumpRow(row.jump, row.decision, left_out=reasons.get(row.key, ""))
+
+
+def may_have_new_jumps(neuron: Neuron, steps: ZSteps, state: RepairState, min_dz_um: float, min_slope: float) -> bool:
+    """Whether a neuron edited since may have jumps it did not have; quick, and never no where measuring says yes."""
+    rows = np.flatnonzero(neuron.parents >= 0)
+    with np.errstate(invalid="ignore"):
+        step = np.abs(neuron.xyz_um[rows] - neuron.xyz_um[neuron.parents[rows]])
+        steep = step[:, 2] >= min_slope * np.hypot(step[:, 0], step[:, 1]) - 1e-9
+        rows = rows[(step[:, 2] >= min_dz_um) & steep]
+    known = {(jump.node_id, jump.parent_id) for jump in steps.jumps(steps.select(min_dz_um, min_slope))}
+    known |= {key for key, decision in state.decisions.items() if decision.state == "accepted"}
+    return not known.issuperset(zip(neuron.ids[rows].tolist(), neuron.parent_ids[rows].tolist(), strict=True))
 
 
 def _late(late: ZSteps, steps: ZSteps, state: RepairState, min_dz_um: float, min_slope: float) -> Iterator[JumpRow]:

@@ -9,7 +9,7 @@ from itertools import takewhile
 import numpy as np
 
 from napari_celltype.io.swc_defects import find_defects
-from napari_celltype.morphology.edits import AppliedEdit, Edit, apply_edit, apply_edits
+from napari_celltype.morphology.edits import AppliedEdit, Edit, apply_edits
 from napari_celltype.morphology.repair import repair_z_jumps
 from napari_celltype.morphology.sections import edge_lengths_um
 from napari_celltype.neuron import Defect, Neuron
@@ -72,11 +72,8 @@ def _go_to(
     n_kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].edit, same))
     for done in reversed(applied[n_kept:]):
         neuron = done.undo(neuron)
-    made = list(applied[:n_kept])
-    for edit in hand[n_kept:]:
-        neuron, done = apply_edit(neuron, edit)
-        made.append(done)
-    return neuron, tuple(made)
+    neuron, made = apply_edits(neuron, hand[n_kept:])
+    return neuron, (*applied[:n_kept], *made)
 
 
 def recheck(source: Neuron, neuron: Neuron) -> list[Defect]:

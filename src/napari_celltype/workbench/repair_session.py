@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-import numpy as np
 from psygnal import Signal
 
-from napari_celltype import __version__
 from napari_celltype.errors import RepairError
 from napari_celltype.morphology.edits import Edit, Record, propose_repair, source_hash
 from napari_celltype.morphology.zjumps import MIN_DZ_UM, MIN_SLOPE, ZSteps, measure_z_steps
@@ -23,12 +20,14 @@ from napari_celltype.neuron import Neuron
 
 from .document import Document
 from .journal import Journal
-from .repair_jumps import JumpList, JumpRow, list_jumps
+from .repair_earlier import earlier_work, journal_header
+from .repair_jumps import JumpList, JumpRow, list_jumps, may_have_new_jumps
 from .repair_neuron import Built, Numbers, build, recheck, start
-from .repair_state import Action, Amend, Decide, Decision, JumpKey, JumpState, RepairState, action_from_json
+from .repair_preview import Preview
+from .repair_state import Action, Amend, Decide, Decision, JumpKey, JumpState, RepairState
 from .repair_translate import edits_between
 
-__all__ = ["EarlierWork", "Preview", "RepairSession", "RepairStep", "repair_of"]
+__all__ = ["RepairSession", "RepairStep", "repair_of"]
 
 _desks: WeakKeyDictionary[Document, _Desk] = WeakKeyDictionary()
 
@@ -87,37 +86,6 @@ class RepairStep:
         return replace(self, backwards=not self.backwards)
 
 
-@dataclass(frozen=True)
-class EarlierWork:
-    """What a journal tells of an earlier run.
-
-    ``done`` and ``undone`` are actions in the order they were made and taken back; ``saved_as`` is the file last
-    saved, empty if what was done since was not saved.
-    """
-
-    done: tuple[Action, ...]
-    undone: tuple[Action, ...]
-    at: str
-    saved_as: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """A neuron without and with one jump mended, and the rows that differ (the same rows in both)."""
-
-    row: JumpRow
-    before: Neuron
-    after: Neuron
-
-    @cached_property
-    def moved(self) -> np.ndarray:
-        """Rows that lie elsewhere, or hang elsewhere, afterwards."""
-        if len(self.before) != len(self.after):
-            return np.empty(0, dtype=np.int64)
-        same = (self.before.xyz_um == self.after.xyz_um) | np.isnan(self.before.xyz_um)
-        return np.flatnonzero(~same.all(axis=1) | (self.before.parents != self.after.parents))
-
-
 class RepairSession:
     """Jumps, decisions and edits of one neuron of a document.
 
@@ -146,9 +114,8 @@ class RepairSession:
         self._jumps: JumpList | None = None
         self._noting = True
         self.source_sha256 = source_hash(value)
-        name = value.path.name if value.path else value.name
-        self.journal = Journal(self.source_sha256, _header(name, str(value.path or ""), self.source_sha256))
-        self.earlier = _earlier_work(self.journal.read())
+        self.journal = Journal(self.source_sha256, journal_header(value, self.source_sha256))
+        self.earlier = earlier_work(self.journal.read())
 
     @property
     def _document(self) -> Document:
@@ -189,9 +156,10 @@ class RepairSession:
     def jumps(self) -> JumpList:
         """Jumps over the thresholds, all decided ones, and steps left out with the reason; worst first."""
         if self._jumps is None:
-            self._jumps = list_jumps(
-                self.steps, self.late_steps, self.state, self.min_dz_um, self.min_slope, self.neuron
-            )
+            limits = self.min_dz_um, self.min_slope
+            # measuring all steps takes longer than all the rest of an edit, and rarely finds anything new
+            new = self.state.hand and may_have_new_jumps(self.neuron, self.steps, self.state, *limits)
+            self._jumps = list_jumps(self.steps, self.late_steps if new else None, self.state, *limits, self.neuron)
         return self._jumps
 
     def set_thresholds(self, min_dz_um: float, min_slope: float) -> None:
@@ -367,39 +335,3 @@ def _label(rows: Sequence[JumpRow], state: JumpState | None, mode: str | None) -
 
 def _newest_label(edits: Sequence[Any], item_id: str) -> str:
     return next((str(edit.label) for edit in reversed(edits) if edit.item_id == item_id), "")
-
-
-def _header(name: str, path: str, sha256: str) -> dict[str, Any]:
-    return {
-        "schema": "napari-celltype/repair-journal",
-        "version": 1,
-        "tool": f"napari-celltype {__version__}",
-        "source": {"name": name, "path": path, "sha256": sha256},
-    }
-
-
-def _earlier_work(lines: Sequence[Mapping[str, Any]]) -> EarlierWork | None:
-    """What a journal tells; None where nothing of it is in effect or it is of a version we do not know."""
-    if not lines or lines[0].get("schema") != "napari-celltype/repair-journal" or lines[0].get("version") != 1:
-        return None
-    done: list[Action] = []
-    undone: list[Action] = []
-    saved_as = ""
-    for line in lines[1:]:
-        if "saved" in line:
-            saved_as = str(line["saved"])
-            continue
-        saved_as = ""
-        if "undo" in line:
-            undone += [done.pop()] if done else []
-            continue
-        try:
-            action = action_from_json(line)
-        except RepairError:
-            break  # a journal that was tampered with: what comes before is whole
-        if undone and undone[-1] == action:
-            undone.pop()
-        else:
-            undone.clear()
-        done.append(action)
-    return EarlierWork(tuple(done), tuple(undone), str(lines[0].get("at", "")), saved_as) if done else None
