@@ -157,7 +157,9 @@ class Session:
         first = item_id not in self._views
         if first:
             self._views[item_id] = (
-                RecordingView(value) if isinstance(value, Recording) else NeuronView(self.document, item_id)
+                RecordingView(value)
+                if isinstance(value, Recording)
+                else NeuronView(self.document, item_id, self.viewer)
             )
         self._views[item_id].take(layer, role)
         self._agree_on_units()
