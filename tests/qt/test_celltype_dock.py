@@ -34,6 +34,7 @@ from napari_celltype.recording import Recording
 from napari_celltype.workbench import Item
 from napari_celltype.workbench.classify_models import Shelf
 from napari_celltype.workbench.classify_values import ModelChoice
+from napari_celltype.workbench.selection import selected_cells_of
 
 
 @pytest.fixture
@@ -493,21 +494,34 @@ def test_accepted_cells_are_listed_saved_copied_and_removed(viewer, qtbot, tmp_p
     answered(dock, qtbot)
     qtbot.mouseClick(dock.accept, Qt.MouseButton.LeftButton)
     assert dock.tabs.tabText(3) == "Cells (1)"
-    dock.save_table(tmp_path / "cells.csv")
+    dock.tabs.cells.save_table(tmp_path / "cells.csv")
     assert pd.read_csv(tmp_path / "cells.csv")["label"].tolist() == ["Inh"]
-    dock._on_copy_clicked()
+    dock.tabs.cells._on_copy_clicked()
     assert QApplication.clipboard().text().startswith("cell\tpath\tlabel")
     dock.tabs.cells.view.selectRow(0)
-    dock._on_remove_clicked()
+    dock.tabs.cells._on_remove_clicked()
     assert dock.tabs.tabText(3) == "Cells"
     assert "No cell accepted yet" in dock.tabs.cells.note.text()
 
 
+def test_cells_selected_on_the_map_are_selected_in_the_table_and_the_other_way_round(viewer, qtbot):
+    dock = open_dock(viewer, qtbot)
+    items = [answered(dock, qtbot, make_firing_recording(1, name=name)) for name in ("a.abf", "b.abf")]
+    for item in items:
+        dock.cells.accept(item)
+    selection = selected_cells_of(dock.document)
+    selection.select("a map", [3], [items[1]])
+    assert dock.tabs.cells.selected_ids() == [items[1]]
+    dock.tabs.cells.view.selectRow(0)
+    assert selection.value.items == (items[0],)
+    assert selection.value.rows.tolist() == [3]
+
+
 def test_a_table_that_cannot_be_written_is_one_sentence(viewer, qtbot, tmp_path, capsys):
     dock = open_dock(viewer, qtbot)
-    dock.save_table(tmp_path / "missing" / "cells.csv")
+    dock.tabs.cells.save_table(tmp_path / "missing" / "cells.csv")
     assert "missing" in capsys.readouterr().err
-    dock.save_table(tmp_path / "cells.xlsx")
+    dock.tabs.cells.save_table(tmp_path / "cells.xlsx")
     assert "not .xlsx" in capsys.readouterr().err
 
 

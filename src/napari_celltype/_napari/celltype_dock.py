@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
-    QApplication,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QMainWindow,
@@ -22,25 +20,26 @@ from qtpy.QtWidgets import (
 from napari_celltype.errors import CelltypeError
 from napari_celltype.workbench.classify_values import CellCall, ModelChoice
 
+from .celltype_cells import ask_path
 from .celltype_control import control_of
 from .celltype_form import CardDialog, ModelForm
 from .celltype_result import ResultPanel
 from .celltype_tabs import ResultTabs
-from .dock import Dock
 from .jobs import LatestJob
+from .neuron_type_switch import SubjectSwitch
 from .notices import report_error, report_warning
 from .plots.palette import class_colour
 from .plots.theme import PlotTheme
+from .rig_dock import RigDock
 
 __all__ = ["CellTypeDock"]
 
-_TABLES = "Table (*.csv);;Parquet (*.parquet)"
 _PAGES = "PDF (*.pdf);;PNG (*.png)"
 _NOTHING_OPEN = "No recording is open. Drop a file on the window, or choose File › Open Sample › Cell type › Recording."
 _NO_MODELS = "No model that judges recordings is installed. Reinstall napari-celltype."
 
 
-class CellTypeDock(Dock):
+class CellTypeDock(RigDock):
     """Shows what models say of the current recording of the session.
 
     Parameters
@@ -63,7 +62,6 @@ class CellTypeDock(Dock):
         self._connect()
         self.apply_theme(self.theme)
         self._list_models()
-        self._show_table()
         self.refresh()
         self._on_busy_changed(self.control.is_busy)
         self.control.join(self)
@@ -72,7 +70,7 @@ class CellTypeDock(Dock):
         self.setMinimumWidth(250)
         self.form = ModelForm()
         self.result = ResultPanel()
-        self.tabs = ResultTabs()
+        self.tabs = ResultTabs(self.cells)
         self.accept = QPushButton("Accept")
         self.accept.setToolTip("Put this cell into the table of the session (A in the Recording dock)")
         self.report = QPushButton("Report…")
@@ -98,11 +96,12 @@ class CellTypeDock(Dock):
         scroll.setMinimumWidth(upper.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         splitter.addWidget(scroll)
         splitter.addWidget(self.tabs)
-        splitter.setSizes([380, 260])
+        splitter.setSizes([330, 310])
         splitter.setChildrenCollapsible(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 4, 6, 4)
-        outer.addWidget(splitter)
+        self.subject = SubjectSwitch(self.session, splitter)
+        outer.addWidget(self.subject)
 
     def _settle(self) -> None:
         """Take the whole height at the right: a dock at the bottom ends left of it."""
@@ -120,14 +119,10 @@ class CellTypeDock(Dock):
         self.accept.clicked.connect(self._on_accept_clicked)
         self.report.clicked.connect(self._on_report_clicked)
         self.tabs.sweeps.view.clicked.connect(self._on_vote_clicked)
-        self.tabs.cells.view.doubleClicked.connect(self._on_cell_double_clicked)
-        self.tabs.cells.save.clicked.connect(self._on_save_clicked)
-        self.tabs.cells.copy.clicked.connect(self._on_copy_clicked)
-        self.tabs.cells.remove.clicked.connect(self._on_remove_clicked)
         self.cells.answered.connect(self._on_answered)
-        self.cells.table.changed.connect(self._show_table)
         self.control.busy_changed.connect(self._on_busy_changed)
         self.control.progressed.connect(self._on_progressed)
+        self.control.live_changed.connect(self._on_live_changed)
         self.document.current_recording_changed.connect(self._on_current_changed)
         self.document.changed.connect(self._on_current_changed)
         self.document.chosen.connect(self._on_chosen)
@@ -135,11 +130,12 @@ class CellTypeDock(Dock):
     def tear_down(self) -> None:
         """Stop what runs for this dock and let go of document and session."""
         self._saving.stop()
+        self.subject.tear_down()
         self.tabs.tear_down()
         self.cells.answered.disconnect(self._on_answered)
-        self.cells.table.changed.disconnect(self._show_table)
         self.control.busy_changed.disconnect(self._on_busy_changed)
         self.control.progressed.disconnect(self._on_progressed)
+        self.control.live_changed.disconnect(self._on_live_changed)
         self.document.current_recording_changed.disconnect(self._on_current_changed)
         self.document.changed.disconnect(self._on_current_changed)
         self.document.chosen.disconnect(self._on_chosen)
@@ -149,6 +145,7 @@ class CellTypeDock(Dock):
         """Take on the colours of the theme."""
         self.result.apply_theme(theme)
         self.tabs.apply_theme(theme)
+        self.subject.apply_theme(theme)
         self.refresh()
 
     # showing --------------------------------------------------------------------------------------------------------
@@ -187,11 +184,6 @@ class CellTypeDock(Dock):
             return f"Reading {item.name} …"
         return "Looking at the recording …" if self.control.is_busy else "Press Predict."
 
-    def _show_table(self) -> None:
-        self.tabs.cells.refresh(self.cells.table.rows)
-        count = len(self.cells.table)
-        self.tabs.setTabText(3, f"Cells ({count})" if count else "Cells")
-
     def _on_answered(self, item_id: str) -> None:
         if item_id == self.control.item_id:
             self.refresh()
@@ -220,9 +212,11 @@ class CellTypeDock(Dock):
             report_error(error)
 
     def _on_form_live_changed(self, live: bool) -> None:
-        self.cells.live = live
-        if live and self.cells.call(self.control.item_id).verdict is None:
-            self.control.ask()
+        self.control.set_live(live)
+
+    def _on_live_changed(self, live: bool) -> None:
+        with QSignalBlocker(self.form.live):
+            self.form.live.setChecked(live)
 
     def _on_form_predict(self) -> None:
         if self.control.item_id is None:
@@ -256,41 +250,16 @@ class CellTypeDock(Dock):
         if item_id is not None and index.row() < len(votes):
             self.cells.choose_window(item_id, votes[index.row()].verdict.window, "Take the sweep's window")
 
-    def _on_cell_double_clicked(self, index: QModelIndex) -> None:
-        ids = self.cells.table.item_ids
-        if index.row() < len(ids) and ids[index.row()] in self.document:
-            self.document.make_current(ids[index.row()])
-        else:
-            report_warning("This recording was closed; open its file again to look at it.")
-
     def _on_accept_clicked(self) -> None:
         self.control.attempt(self.cells.accept)
 
-    def _on_copy_clicked(self) -> None:
-        QApplication.clipboard().setText(self.cells.table.to_clipboard_text())
-
-    def _on_remove_clicked(self) -> None:
-        ids = self.cells.table.item_ids
-        self.cells.table.remove([ids[row] for row in self.tabs.cells.selected_rows()])
-
     # files ------------------------------------------------------------------------------------------------------------
-
-    def _on_save_clicked(self) -> None:
-        path = self._ask_path("Save the table", "cells.csv", _TABLES)
-        if path is not None:
-            self.save_table(path)
-
-    def save_table(self, path: Path) -> None:
-        """Save the session table; failures are one notification."""
-        try:
-            self.cells.table.save(path)
-        except (CelltypeError, OSError) as error:
-            report_error(error)
 
     def _on_report_clicked(self) -> None:
         item = self.document.current_recording
         name = Path(item.name).stem if item is not None else "cell"
-        path = self._ask_path("Save the report", f"{name} cell type.pdf", _PAGES)
+        beside = item.path if item is not None else None
+        path = ask_path(self, "Save the report", beside, f"{name} cell type.pdf", _PAGES)
         if path is not None:
             self.save_report(path)
 
@@ -305,15 +274,6 @@ class CellTypeDock(Dock):
         from napari.utils.notifications import show_info
 
         show_info(f"Saved {path.name}")
-
-    def _ask_path(self, title: str, name: str, kinds: str) -> Path | None:
-        item = self.document.current_recording
-        folder = item.path.parent if item is not None and item.path is not None else Path.home()
-        chosen, kind = QFileDialog.getSaveFileName(self, title, str(folder / name), kinds)
-        if not chosen:
-            return None
-        path = Path(chosen)
-        return path if path.suffix else path.with_suffix(kind.split("*")[-1].rstrip(")"))
 
 
 def _save_report(recording: Any, call: CellCall, path: Path) -> Any:

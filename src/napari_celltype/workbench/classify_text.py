@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from .classify_names import broad_type, canonical, compare_labels, form_kind, spoken
 from .classify_values import Band, CellCall, Verdict, Vote, spread_of
 
-__all__ = ["agreement_text", "band_text", "describe_call", "headline", "other_text", "percent", "votes_text"]
+__all__ = [
+    "agreement_text",
+    "band_text",
+    "describe_call",
+    "headline",
+    "other_text",
+    "percent",
+    "spread_text",
+    "votes_text",
+]
 
 _BROAD = {"exc": "excitatory", "inh": "inhibitory"}
 _SEEN = {"features": "feature", "waveform": "waveform"}
@@ -81,6 +90,15 @@ def votes_text(votes: Sequence[Vote]) -> str:
     more = f"; {left} more it would not judge" if left else ""
     said = f"{spread.agreeing} of {spread.judged} {'sweep says' if spread.judged == 1 else 'sweeps say'}"
     return f"{said} {spoken(spread.label)} (mean {percent(spread.mean)}{range_}{more})."
+
+
+def spread_text(votes: Sequence[Vote]) -> str:
+    """How far the probability of the commonest answer spreads from sweep to sweep; empty for a single one."""
+    spread = spread_of(votes)
+    if spread is None or spread.asked < 2:
+        return ""
+    n = spread.judged or spread.asked
+    return f"From sweep to sweep {spoken(spread.label)} has {spread.mean:.0%} ± {spread.deviation:.0%} ({n} sweeps)."
 
 
 def band_text(band: Band) -> str:

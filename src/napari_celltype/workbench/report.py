@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import napari_celltype
 from napari_celltype.recording import Recording
 
-from .classify_text import agreement_text, band_text, headline, percent, votes_text
+from .classify_text import agreement_text, band_text, headline, other_text, percent, votes_text
 from .classify_values import CellCall, Verdict
 
 __all__ = ["CellReport", "report_of"]
@@ -56,6 +56,7 @@ def report_of(recording: Recording, call: CellCall, when: datetime | None = None
         raise CelltypeError("there is no prediction to report yet", hint="Press Predict first.")
     time_ms, voltage = _stretch(recording, call)
     said = [agreement_text(verdict, call.companion)]
+    said += [other_text(other) for other in call.others]
     said += [votes_text(call.votes)] if call.votes else []
     said += [band_text(call.band)] if call.band is not None else []
     window = call.window

@@ -17,6 +17,7 @@ from .report import CellReport
 __all__ = ["draw_bars", "draw_shape", "draw_trace", "finish", "save_page", "save_report", "say", "tail"]
 
 _A4 = (8.27, 11.69)
+_MOST_LINES = 8
 
 
 def save_report(report: CellReport, path: Path, colour_of: Callable[[str], str]) -> Path:
@@ -54,7 +55,7 @@ def _draw(figure: Any, report: CellReport, colour_of: Callable[[str], str]) -> N
     figure.text(0.08, 0.955, report.title, fontsize=15, weight="bold")
     figure.text(0.92, 0.955, report.when, fontsize=9, ha="right", color="#555555")
     _draw_answer(figure, report, colour_of)
-    grid = figure.add_gridspec(4, 2, left=0.1, right=0.94, top=0.7, bottom=0.07, hspace=0.55, wspace=0.28)
+    grid = figure.add_gridspec(4, 2, left=0.13, right=0.94, top=0.645, bottom=0.07, hspace=0.62, wspace=0.28)
     draw_bars(figure.add_subplot(grid[0, 0]), report.verdict, colour_of)
     _draw_votes(figure.add_subplot(grid[0, 1]), report, colour_of)
     draw_trace(figure.add_subplot(grid[1, :]), report)
@@ -132,7 +133,7 @@ def _draw_band(axes: Any, report: CellReport, colour_of: Callable[[str], str]) -
     for shift in band.shifts_ms[band.abstained]:
         axes.axvspan(shift - 0.05, shift + 0.05, color="#999999", alpha=0.2, linewidth=0)
     axes.set_ylim(0, 1)
-    axes.legend(fontsize=6, frameon=False, ncols=len(band.classes), loc="upper center")
+    axes.legend(fontsize=7, frameon=False, ncols=len(band.classes), loc="lower right", bbox_to_anchor=(1.0, 1.0))
     finish(axes, "Shifting the window (grey: abstains)", "shift (ms)", "probability")
 
 
@@ -142,7 +143,8 @@ def draw_shape(axes: Any, report: CellReport, colour_of: Callable[[str], str]) -
     if found is None:
         say(axes, "Waveform", "No class averages to compare with.")
         return
-    for name, mean in zip(found.classes, found.mean_mv, strict=True):
+    for name, mean, spread in zip(found.classes, found.mean_mv, found.spread_mv, strict=True):
+        axes.fill_between(found.time_ms, mean - spread, mean + spread, color=colour_of(name), alpha=0.15, linewidth=0)
         axes.plot(found.time_ms, mean, color=colour_of(name), linewidth=0.8)
     axes.plot(found.time_ms, found.cell_mv, color="black", linewidth=1.5)
     finish(axes, "Waveform (black) and class averages", "time (ms)", "mV")
