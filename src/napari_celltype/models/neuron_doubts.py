@@ -197,7 +197,7 @@ def fit_neuron_doubts(
     *,
     min_confidence: float,
     needs_axon: Sequence[str] = ("basket", "GABAergic", "interneuron"),
-    tolerated: float = 0.995,
+    tolerated: float = 0.96,
 ) -> NeuronDoubts:
     """Learn what neurons are like, and how far neurons not used usually are from that.
 

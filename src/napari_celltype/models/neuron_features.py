@@ -156,10 +156,7 @@ class _Part:
     def _forks(self) -> dict[str, float]:
         """Angles 10 um beyond forks and at the daughters' ends, and how unequal the daughters are."""
         sections, xyz = self.shape.sections, self.shape.neuron.xyz_um
-        by_start = np.flatnonzero(self.chosen & (self.shape.above >= 0))
-        by_start = by_start[np.argsort(sections.starts[by_start], kind="stable")]
-        pairs = np.flatnonzero(np.diff(sections.starts[by_start]) == 0)
-        left, right = by_start[pairs], by_start[pairs + 1]
+        left, right = self._daughters
         at = xyz[sections.starts[left]]
         near = self._near_points
         tips = tree.subtree_sum((self.shape.neuron.n_children[sections.ends] == 0).astype(float), self.shape.above)
@@ -174,6 +171,16 @@ class _Part:
             "asymmetry": mean(np.abs(a - b) / np.maximum(a + b - 2, 1)),
             "turn_at_forks": mean(np.minimum(self._turns(left), self._turns(right))),
         }
+
+    @cached_property
+    def _daughters(self) -> tuple[IntArray, IntArray]:
+        """The two sections at each fork that has exactly two of this part."""
+        starts = self.shape.sections.starts
+        rows = np.flatnonzero(self.chosen & (self.shape.above >= 0))
+        rows = rows[np.argsort(starts[rows], kind="stable")]
+        _, first, count = np.unique(starts[rows], return_index=True, return_counts=True)
+        pairs = first[count == 2]
+        return rows[pairs], rows[pairs + 1]
 
     def _turns(self, sections: IntArray) -> FloatArray:
         shape = self.shape

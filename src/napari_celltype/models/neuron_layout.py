@@ -102,7 +102,7 @@ def _main_dendrite(shape: Shape, axon: Mask) -> dict[str, float]:
     """What lies along the direction of the farthest dendritic end, and how that dendrite gets there."""
     ends = shape.sections.ends
     tips = ends[~axon[ends] & (shape.neuron.n_children[ends] == 0)]
-    names = ("main_share", "main_mean", "main_spread", "main_axon", "main_forks", "main_longest", "main_straight_um")
+    names = ("main_share", "main_mean", "main_spread", "main_axon", "main_forks", "main_longest", "main_longest_um")
     if not len(tips):
         return dict.fromkeys(names, np.nan)
     xyz = shape.neuron.xyz_um

@@ -82,7 +82,7 @@ NEURON_ABSTAINS = (
     "When the best class has a probability below {confidence:.2f}; when more than a twentieth of the length hangs on "
     "nothing; when it is far smaller or flatter than any neuron of its class; when a class that is told by its axon "
     "has none; when its shape is farther than {far:.1f} standard deviations from every class (one training neuron in "
-    "200 is); when it is stated to be of a species not named here; when it cannot be judged at all (a cycle of parents,"
+    "25 is); when it is stated to be of a species not named here; when it cannot be judged at all (a cycle of parents,"
     " nothing but a soma). Reasons are given in words."
 )
 

@@ -107,7 +107,7 @@ def _boosting(seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
-        max_iter=120, learning_rate=0.1, max_leaf_nodes=12, l2_regularization=1.0, max_features=0.3, random_state=seed
+        max_iter=80, learning_rate=0.15, max_leaf_nodes=12, l2_regularization=1.0, max_features=0.3, random_state=seed
     )
 
 

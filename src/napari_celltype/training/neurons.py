@@ -256,7 +256,7 @@ def _load(path: Path) -> tuple[dict[str, NDArray[Any]], IntArray, list[str]]:
 def _labelled(index: pd.DataFrame, arrays: dict[str, NDArray[Any]], starts: IntArray) -> NeuronSet:
     present = index["class"].unique().tolist()
     extra = sorted(set(present) - set(CLASSES))
-    classes = CLASSES if not extra else tuple([c for c in CLASSES if c in present] + extra)
+    classes = tuple([name for name in CLASSES if name in present] + extra)
     broad = [-1 if c in _NOT_NEURONS else int(c in _INTERNEURONS) for c in index["class"]]
     _, named = np.unique(index["cell"].to_numpy(str), return_inverse=True)
     prints = [_fingerprint(arrays["xyz_um"][a:b], arrays["parents"][a:b]) for a, b in pairwise(starts)]

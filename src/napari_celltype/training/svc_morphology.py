@@ -62,6 +62,9 @@ CENTRES = 1200
 MIN_CONFIDENCE = 0.5
 SHIPPED = svc(PENALTY, WIDTH)
 
+_MEASURED = 2
+"""Count up when a wide feature is measured otherwise under its old name, so that no old measurement is reused."""
+
 
 def run(job: Job) -> dict[str, Any]:
     """Judge all classifiers, study features and shortcuts, then train on all neurons and write the models."""
@@ -90,7 +93,8 @@ def _seeds(job: Job) -> list[int]:
 
 def wide_of(job: Job, neurons: NeuronSet) -> FloatArray:
     """Wide features of a standardised set, measured once."""
-    return job.stage("wide", [len(neurons), list(wide_names())], lambda: {"features": wide_matrix(neurons)})["features"]
+    described = [len(neurons), list(wide_names()), _MEASURED]
+    return job.stage("wide", described, lambda: {"features": wide_matrix(neurons)})["features"]
 
 
 def _shortcuts(job: Job, raw: NeuronSet) -> Any:
