@@ -11,6 +11,8 @@ import numpy as np
 
 from celltype_stubs import StubInfo
 from napari_celltype.errors import ModelError
+from napari_celltype.models.neuron_form import standardise
+from napari_celltype.models.neuron_model import Prepared
 from napari_celltype.models.prediction import Prediction
 from napari_celltype.neuron import Neuron
 from napari_celltype.workbench.neuron_type import NeuronShelf
@@ -46,6 +48,7 @@ class StubNeurons:
     device_note: str = ""
     asked: list[int] = field(default_factory=list)
     failing: Exception | None = None
+    weights: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,14 +67,31 @@ class StubNeurons:
         if self.failing is not None:
             raise self.failing
         self.asked.append(len(x))
-        k = len(self.classes)
-        rows = np.full((len(x), k), 0.0)
-        for row, neuron in enumerate(x):
-            depth = float(np.ptp(neuron.xyz_um[:, 2]))
-            rows[row, 1] = depth / (depth + 60.0)
-            rows[row, 0] = 1.0 - rows[row, 1]
+        rows = self.calibration(self.scores(x))
         reasons = [["Tiny: fewer than five nodes."] if len(neuron) < 5 else [] for neuron in x]
         return Prediction(self.name, self.version, self.classes, rows, reasons)
+
+    def scores(self, neurons: Sequence[Neuron]) -> np.ndarray:
+        """Depth against 60 um, as logarithms."""
+        rows = np.full((len(neurons), len(self.classes)), -9.0)
+        depths = np.array([float(np.ptp(neuron.xyz_um[:, 2])) for neuron in neurons])
+        rows[:, 0], rows[:, 1] = np.log(60.0), np.log(np.maximum(depths, 1e-3))
+        return rows
+
+    # what taking off branches needs of a model
+
+    def prepare(self, neuron: Neuron) -> Prepared:
+        """As models of neurons do."""
+        return Prepared(standardise(neuron))
+
+    def evaluate(self, prepared: Sequence[Prepared]) -> tuple[np.ndarray, None]:
+        """As models of neurons do."""
+        return self.scores([one.neuron for one in prepared]), None
+
+    def calibration(self, scores: np.ndarray) -> np.ndarray:
+        """Scores as they are."""
+        shares = np.exp(scores)
+        return shares / shares.sum(axis=1, keepdims=True)
 
 
 def neuron_shelf(*models: StubNeurons) -> NeuronShelf:

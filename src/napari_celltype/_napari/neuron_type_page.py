@@ -5,31 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog
 
 from napari_celltype.errors import CelltypeError
 from napari_celltype.workbench.classify_values import ModelChoice
 from napari_celltype.workbench.neuron_joint import choose_partner, joint_text, neuron_row, partner_of
 
 from .celltype_control import control_of
-from .celltype_form import CardDialog, ModelForm
-from .celltype_result import ResultPanel
+from .celltype_form import CardDialog
 from .jobs import LatestJob
 from .neuron_type_control import NO_NEURON, neuron_control_of
-from .neuron_type_paint import NeuronPaint
-from .neuron_type_tabs import NeuronTabs, make_words
+from .neuron_type_paint import NeuronPaint, why_colours
+from .neuron_type_panel import NeuronPanel
 from .notices import report_error, report_warning
 from .plots.palette import class_colour
 from .plots.theme import PlotTheme
@@ -39,10 +26,9 @@ __all__ = ["NeuronPage"]
 
 _PAGES = "PDF (*.pdf);;PNG (*.png)"
 _NO_MODELS = "No model that judges reconstructions is installed. Reinstall napari-celltype."
-_HOWS = (("structure", "Structure"), ("type", "Cell type"), ("why", "What decided"))
 
 
-class NeuronPage(QWidget):
+class NeuronPage(NeuronPanel):
     """Shows what models say of the current neuron of the session, and paints it on its layers.
 
     Parameters
@@ -59,67 +45,11 @@ class NeuronPage(QWidget):
         self.document = session.document
         self.paint = NeuronPaint(session)
         self._saving = LatestJob(self._on_saved)
-        self._build()
         self._connect()
         self._list_models()
         self.refresh()
         self._on_busy_changed(self.control.is_busy)
         self.control.join(self)
-
-    # building -----------------------------------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        self.who = QComboBox()
-        self.who.setToolTip("Neuron shown")
-        self.form = ModelForm()
-        self.form.predict.setToolTip("Predict now")
-        self.form.live.setToolTip("Predict again whenever the neuron or the model change")
-        self.result = ResultPanel()
-        self.how = QComboBox()
-        for how, text in _HOWS:
-            self.how.addItem(text, how)
-        self.how.setToolTip("What the branches on the canvas are coloured by")
-        self.recording = QComboBox()
-        self.recording.setToolTip("Which of the open recordings is of this neuron's cell")
-        self.joint = make_words()
-        self.accept = QPushButton("Accept")
-        self.accept.setToolTip("Put this neuron into the table of the session")
-        self.report = QPushButton("Report…")
-        self.report.setToolTip("Save one page about this cell as PDF or PNG")
-        self.tabs = NeuronTabs()
-        for box in (self.who, self.recording):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
-        splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.addWidget(self._build_upper())
-        splitter.addWidget(self.tabs)
-        splitter.setSizes([380, 260])
-        splitter.setChildrenCollapsible(False)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(splitter)
-
-    def _build_upper(self) -> QScrollArea:
-        upper = QWidget()
-        column = QVBoxLayout(upper)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.accept)
-        buttons.addWidget(self.report)
-        self._partner = labelled("Recording", self.recording)
-        for widget in (self.who, self.form, self.result, labelled("Colour by", self.how), self._partner, self.joint):
-            column.addWidget(widget)
-        column.addLayout(buttons)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(upper)
-        # nothing is cut off at the side: only long answers scroll, downwards
-        scroll.setMinimumWidth(upper.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
-        return scroll
 
     def _connect(self) -> None:
         self.form.chosen.connect(self._on_form_chosen)
@@ -164,8 +94,7 @@ class NeuronPage(QWidget):
 
     def apply_theme(self, theme: PlotTheme) -> None:
         """Take on the colours of the theme."""
-        self.result.apply_theme(theme)
-        self.tabs.apply_theme(theme)
+        super().apply_theme(theme)
         self.refresh()
 
     # showing ------------------------------------------------------------------------------------------------------
@@ -192,7 +121,7 @@ class NeuronPage(QWidget):
         self.tabs.show_call(call, neuron)
         for button in (self.accept, self.report):
             button.setEnabled(call.verdict is not None)
-        self._show_who()
+        self.list_neurons(self.document.neurons, item_id)
         self._show_partner()
         if item_id is not None and neuron is not None:
             self.paint.show(item_id, neuron, call, self.how.currentData())
@@ -204,30 +133,13 @@ class NeuronPage(QWidget):
             return NO_NEURON
         return "Looking at the neuron …" if self.control.is_working else "Press Predict."
 
-    def _show_who(self) -> None:
-        neurons = self.document.neurons
-        with QSignalBlocker(self.who):
-            self.who.clear()
-            for item in neurons:
-                self.who.addItem(item.name, item.id)
-            self.who.setCurrentIndex(self.who.findData(self.control.item_id))
-        self.who.setVisible(len(neurons) > 1)
-
     def _show_partner(self) -> None:
-        item_id, recordings = self.control.item_id, self.document.recordings
-        shown = item_id is not None and bool(recordings)
-        self._partner.setVisible(shown)
-        partner = partner_of(self.document, item_id) if item_id is not None and shown else None
-        with QSignalBlocker(self.recording):
-            self.recording.clear()
-            self.recording.addItem("none of this cell", None)
-            for item in recordings:
-                self.recording.addItem(item.name, item.id)
-            self.recording.setCurrentIndex(max(0, self.recording.findData(partner)))
-        self.joint.setVisible(partner is not None)
+        item_id = self.control.item_id
+        partner = None if item_id is None else partner_of(self.document, item_id)
+        said = ""
         if partner is not None:
-            recorded = control_of(self.session).cells.call(partner).verdict
-            self.joint.setText(joint_text(recorded, self.neurons.call(item_id).verdict))
+            said = joint_text(control_of(self.session).cells.call(partner).verdict, self.neurons.call(item_id).verdict)
+        self.list_recordings(self.document.recordings if item_id is not None else [], partner, said)
 
     # what happens elsewhere -----------------------------------------------------------------------------------------
 
@@ -361,18 +273,9 @@ class NeuronPage(QWidget):
         show_info(f"Saved {path.name}")
 
 
-def labelled(text: str, widget: QWidget) -> QWidget:
-    """A widget behind a word."""
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(QLabel(text))
-    layout.addWidget(widget, 1)
-    return row
-
-
 def _save_report(neuron: Any, call: Any, recording: Any, recorded: Any, path: Path) -> Any:
     from napari_celltype.workbench.neuron_report import neuron_report_of
     from napari_celltype.workbench.neuron_report_page import save_neuron_report
 
-    yield save_neuron_report(neuron_report_of(neuron, call, recording, recorded), path, class_colour)
+    report = neuron_report_of(neuron, call, recording, recorded)
+    yield save_neuron_report(report, path, class_colour, why_colours)

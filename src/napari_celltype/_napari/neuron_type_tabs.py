@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_celltype.models.neuron_image import NOTHING
 from napari_celltype.neuron import Neuron
 from napari_celltype.workbench.classify_names import spoken
 from napari_celltype.workbench.classify_text import percent
@@ -38,7 +39,7 @@ from napari_celltype.workbench.neuron_type_text import (
     why_text,
 )
 
-from .plots.palette import class_colour, rgba
+from .plots.palette import NODE_TYPE_COLOURS, class_colour, rgba
 from .plots.theme import PlotTheme
 
 __all__ = ["NeuronTabs"]
@@ -135,7 +136,7 @@ class WhyScale(QWidget):
 
 
 class Pictures(QWidget):
-    """The three views a model is given, in the ink of the theme."""
+    """The three views a model is given."""
 
     titles = ("along z", "along y", "along x")
 
@@ -169,15 +170,17 @@ class Pictures(QWidget):
             left, top = (at * (size + 4), 0.0) if beside >= below else (0.0, at * (size + line + 2))
             painter.setPen(self._ink)
             painter.drawText(QRectF(left, top, size, line), Qt.AlignmentFlag.AlignLeft, title)
-            painter.drawImage(QRectF(left, top + line, size, size), inked(view, self._ink, self._ground))
+            painter.drawImage(QRectF(left, top + line, size, size), inked(view, self._ground))
         painter.end()
 
 
-def inked(view: NDArray[np.uint8], ink: QColor, ground: QColor) -> QImage:
-    """A grey picture with these colours for 255 and 0."""
-    share = view.astype(np.float32)[..., None] / 255
-    ends = [np.array(rgba(colour.name())[:3]) for colour in (ground, ink)]
-    colours = np.ascontiguousarray(np.round(255 * (ends[0] * (1 - share) + ends[1] * share)).astype(np.uint8))
+def inked(view: NDArray[np.uint8], ground: QColor) -> QImage:
+    """A picture as a network gets it, dendrites and axon in the colours of their layers."""
+    signed = (view.astype(np.float32) - NOTHING) / NOTHING
+    ends = [np.array(rgba(colour)[:3]) for colour in (NODE_TYPE_COLOURS[3], NODE_TYPE_COLOURS[2])]
+    share = np.minimum(np.abs(signed), 1.0)[..., None]
+    mixed = np.array(rgba(ground.name())[:3]) * (1 - share) + np.where(signed[..., None] > 0, *ends) * share
+    colours = np.ascontiguousarray(np.round(255 * mixed).astype(np.uint8))
     height, width = view.shape
     return QImage(colours.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
@@ -200,7 +203,8 @@ class PicturesTab(QWidget):
         self.words.setText(
             _WAITING
             if call.pictures is None
-            else "As networks of pictures see it: as large as fits, and all neurites equally wide."
+            else "As networks of pictures see it: upright, as large as fits; the more neurite lies behind a pixel, the "
+            "stronger. Axon blue, all else orange."
         )
 
 

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .classify_names import spoken
 from .neuron_report import NeuronReport
@@ -17,40 +18,47 @@ from .report_page import draw_bars, draw_shape, draw_trace, finish, save_page, s
 __all__ = ["save_neuron_report"]
 
 ColourOf = Callable[[str], str]
+WhyColours = Callable[[NDArray[np.float64], float], NDArray[np.float32]]
 
 _MOST_MEASURES = 10
 
 
-def save_neuron_report(report: NeuronReport, path: Path, colour_of: ColourOf) -> Path:
+def save_neuron_report(report: NeuronReport, path: Path, colour_of: ColourOf, why_colours: WhyColours) -> Path:
     """Save the page as PDF or PNG, as the suffix says; an older file of that name is replaced.
+
+    Parameters
+    ----------
+    colour_of, why_colours
+        Give the colour of a class, and the colours of what decided.
 
     Raises
     ------
     CelltypeError
         If the suffix is neither, or matplotlib is not installed.
     """
-    return save_page(lambda figure: _draw(figure, report, colour_of), path)
+    return save_page(lambda figure: _draw(figure, report, colour_of, why_colours), path)
 
 
-def _draw(figure: Any, report: NeuronReport, colour_of: ColourOf) -> None:
+def _draw(figure: Any, report: NeuronReport, colour_of: ColourOf, why_colours: WhyColours) -> None:
     figure.text(0.08, 0.955, report.title, fontsize=15, weight="bold")
     figure.text(0.92, 0.955, report.when, fontsize=9, ha="right", color="#555555")
     _draw_answers(figure, report, colour_of)
     joint = report.recorded
     rows = 4 if joint is not None else 3
-    grid = figure.add_gridspec(
-        rows, 6, left=0.1, right=0.94, top=0.7, bottom=0.07, hspace=0.55, wspace=1.1, height_ratios=[1.0] * rows
-    )
+    grid = figure.add_gridspec(rows, 6, left=0.12, right=0.94, top=0.74, bottom=0.15, hspace=0.5, wspace=1.3)
     draw_bars(figure.add_subplot(grid[0, :3]), report.verdict, colour_of)
     if joint is None:
         _draw_repair(figure.add_subplot(grid[0, 3:]), report, colour_of)
     else:
         draw_bars(figure.add_subplot(grid[0, 3:]), joint.verdict, colour_of)
-        draw_trace(figure.add_subplot(grid[3, :4]), joint)
-        draw_shape(figure.add_subplot(grid[3, 4:]), joint, colour_of)
+        draw_trace(figure.add_subplot(grid[3, :3]), joint)
+        draw_shape(figure.add_subplot(grid[3, 3:]), joint, colour_of)
     _draw_pictures(figure, grid, report)
-    _draw_why(figure.add_subplot(grid[2, :3]), report)
+    _draw_why(figure.add_subplot(grid[2, :3]), report, why_colours)
     _draw_measures(figure.add_subplot(grid[2, 3:]), report)
+    for at, facts in enumerate((report.facts, joint.facts if joint is not None else ())):
+        text = "\n".join(f"{name}: {tail(value, 60)}" for name, value in facts)
+        figure.text(0.08 + 0.44 * at, 0.11, text, fontsize=7, va="top", color="#444444", linespacing=1.3)
     figure.text(0.08, 0.022, report.footer, fontsize=7, color="#555555")
 
 
@@ -68,45 +76,38 @@ def _draw_answers(figure: Any, report: NeuronReport, colour_of: ColourOf) -> Non
         reasons += [f"Why (recording): {reason}" for reason in report.recorded.reasons]
     lines = [fill(text, 110) for text in (*reasons, *report.sentences)]
     figure.text(0.08, 0.885, "\n".join(lines), fontsize=8, va="top", linespacing=1.35)
-    facts = [*report.facts, *(report.recorded.facts if report.recorded is not None else ())]
-    text = "\n".join(f"{name}: {tail(value)}" for name, value in facts)
-    figure.text(0.08, 0.715, text, fontsize=7, va="bottom", color="#444444", linespacing=1.3)
 
 
 def _draw_pictures(figure: Any, grid: Any, report: NeuronReport) -> None:
+    from napari_celltype.models.neuron_image import NOTHING
+
     views = report.call.pictures
     for at, name in enumerate(("along z", "along y", "along x")):
         axes = figure.add_subplot(grid[1, 2 * at : 2 * at + 2])
         if views is None:
             say(axes, name, "Not drawn.")
             continue
-        axes.imshow(255 - views[at], cmap="gray", vmin=0, vmax=255)
+        axes.imshow(views[at], cmap="RdBu_r", vmin=0, vmax=2 * NOTHING)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(f"As a network sees it, {name}" if at == 0 else name, fontsize=9, loc="left")
+        axes.set_title(f"As a network sees it (axon blue), {name}" if at == 0 else name, fontsize=9, loc="left")
 
 
-def _draw_why(axes: Any, report: NeuronReport) -> None:
+def _draw_why(axes: Any, report: NeuronReport, why_colours: WhyColours) -> None:
     from matplotlib.collections import LineCollection
 
     why, lines = report.call.why, report.segments_um[:, :, :2]
     if not len(lines):
         say(axes, "Branches", "There is nothing to draw.")
         return
-    title = "The neuron along z"
-    if why is None:
-        axes.add_collection(LineCollection(list(lines), colors="#444444", linewidths=0.5))
-    else:
-        limit = why.limit or 1.0
-        drawn = LineCollection(list(lines), cmap="PuOr_r", linewidths=0.8)
-        drawn.set_array(np.nan_to_num(why.values[report.rows]))
-        drawn.set_clim(-limit, limit)
-        axes.add_collection(drawn)
-        axes.set_facecolor("#d9d9d9")
-        title = f"What decided (brown: for {spoken(why.label)}; violet: against)"
+    colours: Any = "#444444" if why is None else why_colours(why.values[report.rows], why.limit)
+    axes.add_collection(LineCollection(list(lines), colors=colours, linewidths=0.7))
     axes.autoscale_view()
-    axes.set_aspect("equal")
-    finish(axes, title, "um", "um")
+    axes.set_aspect("equal", anchor="W")
+    finish(axes, "The neuron along z" if why is None else "What decided", "um", "um")
+    if why is not None:
+        text = f"orange: for {spoken(why.label)}\nblue: against\ngrey: neither"
+        axes.text(1.06, 1.0, text, fontsize=7, va="top", color="#444444", transform=axes.transAxes)
 
 
 def _draw_measures(axes: Any, report: NeuronReport) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_celltype.errors import CelltypeError, ModelError
+from napari_celltype.errors import CelltypeError, ModelError, NeuronError
 from napari_celltype.neuron import Neuron
 
 from .classify import Found, Progress
@@ -179,11 +179,14 @@ def judge(model: Any, neurons: list[Neuron]) -> list[Verdict]:
     return [verdict_of(prediction, row, "neuron") for row in range(len(neurons))]
 
 
-def _pictures(model: Any, neuron: Neuron) -> NDArray[np.uint8]:
+def _pictures(model: Any, neuron: Neuron) -> NDArray[np.uint8] | None:
     from napari_celltype.models.neuron_form import NeuronForm, standardise, to_image
 
     form = getattr(model, "form", None) or NeuronForm()
-    return to_image(standardise(neuron, form), form)
+    try:
+        return to_image(standardise(neuron, form), form)
+    except NeuronError:
+        return None
 
 
 def _repair_effect(model: Any, subject: NeuronSubject, verdict: Verdict) -> RepairEffect | None:

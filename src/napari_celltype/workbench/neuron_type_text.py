@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from napari_celltype.neuron import Neuron
 
 from .classify_names import spoken
@@ -87,7 +85,7 @@ def difference_cells(difference: Difference) -> tuple[str, str, str, str]:
     return (
         difference.name,
         f"{difference.value:,.4g}",
-        f"{difference.mean:,.4g}",
+        f"{difference.usual:,.4g}",
         f"{difference.z:+.1f}".replace("-", "−"),
     )
 
@@ -105,22 +103,22 @@ def difference_text(found: tuple[Difference, ...] | None, label: str) -> str:
 
 def why_text(why: Why, neuron: Neuron) -> str:
     """Where what decided lies."""
-    name = spoken(why.label)
-    known = np.isfinite(why.values)
-    if why.limit < 0.005 or not known.any():
-        return f"No single branch decides: without any of them the probability of {name} stays within 0.5 points."
-    top = int(np.nanargmax(np.abs(why.values)))
-    value = float(why.values[top])
-    way = "falls" if value > 0 else "rises"
-    parts = {1: "soma", 2: "axon", 3: "dendrite", 4: "apical dendrite"}
-    part = parts.get(int(neuron.types[top]), "branch")
+    name, branch = spoken(why.label), why.strongest
+    if branch is None:
+        return "No branch could be taken off: too little would be left of the neuron."
+    before, after = why.probability, why.probability_without(branch)
+    if abs(before - after) < 0.005:
+        return f"No single branch decides: without any of them {name} stays at about {percent(before)}."
+    part = _PARTS.get(int(neuron.types[neuron.rows_of([branch.node_id])[0]]), "branch")
     return (
-        f"Without the {part} at node {int(neuron.ids[top])}, the branch that counts most, the probability of {name} "
-        f"{way} by {abs(value):.0%}.".replace("%", " points")
+        f"The branch that counts most is {branch.length_um:,.0f} um of {part} from node {branch.node_id} on. "
+        f"Without it the probability of {name} would be {percent(after)} instead of {percent(before)}."
     )
+
+
+_PARTS = {2: "axon", 3: "dendrite", 4: "apical dendrite"}
 
 
 def limit_text(why: Why) -> tuple[str, str]:
     """What the two ends of the scale mean."""
-    points = f"{100 * why.limit:.3g} points"
-    return f"against: −{points}", f"for {spoken(why.label)}: +{points}"
+    return f"against: −{why.limit:.2g} log-odds", f"for {spoken(why.label)}: +{why.limit:.2g}"
