@@ -43,9 +43,9 @@ class TreeTeaching:
         Trees a neuron is taught by: as it is, and varied copies of it.
     """
 
-    epochs: int = 6
-    batch: int = 24
-    learning_rate: float = 4e-3
+    epochs: int = 7
+    batch: int = 40
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-2
     balance: float = 0.5
     smoothing: float = 0.05

@@ -47,8 +47,12 @@ def grove_of(job: Job, neurons: NeuronSet, teaching: TreeTeaching) -> Grove:
     def compute() -> Arrays:
         return cut_copies(neurons, TREE_FORM, copies, 0).to_arrays()
 
-    key = [TREE_FORM.to_settings(), copies, hash_of(" ".join(neurons.files.tolist()))]
-    return Grove.from_arrays(job.stage("tree-copies", key, compute), copies)
+    return Grove.from_arrays(job.stage("tree-pieces", copies_key(neurons, copies), compute), copies)
+
+
+def copies_key(neurons: NeuronSet, copies: int) -> list[Any]:
+    """What decides the copies."""
+    return [TREE_FORM.to_settings(), copies, hash_of(" ".join(neurons.files.tolist()))]
 
 
 def fold_answers(

@@ -75,8 +75,7 @@ def judge_and_pack(
     wide = wide_of(job, unseen.neurons)[rows]
     folds = cell_folds(task.neurons, 5, job.seed)
     doubts = fit_neuron_doubts(wide, task.truth, folds, task.classes, min_confidence=MIN_CONFIDENCE)
-    neurons = list(task.neurons.neurons())
-    figures["answered"] = answered(doubts, neurons, wide, shares[0], task.truth, task.classes)
+    figures["answered"] = answered(doubts, task, wide, shares[0])
     info = _info(head, task, network)
     written = pack_neuron_model(
         job.out,

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from napari_celltype import tree
 from napari_celltype.models.neuron_form import COARSE_TYPES, NeuronForm, piece_columns, to_pieces
+from napari_celltype.morphology.augmentation import add_branches, delete_branches
+from napari_celltype.neuron import Neuron
 
-from .neuron_images import ImageVariation, vary_neuron
 from .neurons import NeuronSet
 
 __all__ = ["Grove", "PieceVariation", "cut_copies", "vary_pieces"]
@@ -106,14 +107,13 @@ def cut_copies(
     density
         Largest factor by which the pieces of copies are longer or shorter.
     """
-    how = ImageVariation(branches=0.15, stretch=0.1, without_axon=0.0)
     features, parents, lengths = [], [], [0]
     for index, neuron in enumerate(neurons.neurons()):
         for copy in range(copies):
             rng = np.random.default_rng([seed, index, copy])
             shown, cut = neuron, form
             if copy:
-                shown = vary_neuron(neuron, rng, how)
+                shown = vary_neuron(neuron, rng)
                 cut = replace(form, piece_um=form.piece_um * density ** rng.uniform(-1, 1))
             pieces = to_pieces(shown, cut)
             features.append(pieces.features)
@@ -122,6 +122,33 @@ def cut_copies(
         if progress is not None:
             progress(index + 1, len(neurons))
     return Grove(np.concatenate(features), np.concatenate(parents), np.cumsum(lengths), copies)
+
+
+def vary_neuron(
+    neuron: Neuron, rng: np.random.Generator, branches: float = 0.15, tilt_deg: float = 15.0, stretch: float = 0.1
+) -> Neuron:
+    """A varied copy of a standardised neuron: branches taken off and added, turned, tilted, and stretched mostly along z.
+
+    Parameters
+    ----------
+    branches
+        Largest part of the branches taken off; up to half of it is added, in some copies.
+    tilt_deg, stretch
+        Spread of the tilt, and of the logarithm of the stretch.
+    """
+    rng.uniform()  # kept, so that copies stay those the bundled models were taught with
+    neuron = delete_branches(neuron, rng, rng.uniform(0, branches))
+    if rng.uniform() < _ADDED:
+        # adding a branch costs ten times taking one off, so only some copies have it
+        neuron = add_branches(neuron, rng, min(rng.uniform(0, branches / 2), 10 / max(len(neuron) / 50, 1)))
+    turned = _about("z", rng.uniform(0, 2 * np.pi, 1))[0]
+    tilted = _about("x", np.radians(tilt_deg) * rng.normal(size=1))[0]
+    stretched = np.diag(np.exp(rng.normal(0, stretch, 3) * [0.3, 0.3, 1.0]))
+    turn = _about("z", rng.uniform(0, 2 * np.pi, 1))[0] @ tilted @ turned @ stretched
+    return neuron.replace(xyz_um=(neuron.xyz_um - neuron.xyz_um[0]) @ turn.T)
+
+
+_ADDED = 0.3
 
 
 def vary_pieces(
