@@ -56,7 +56,6 @@ TRACE_KEYS: Keys = (
     ("Home", "whole sweep", "_on_key_home"),
     ("Y", "fit values", "_on_key_fit"),
     ("M", "mark the spikes, or not", "_on_key_marks"),
-    ("M", "mark the spikes, or not", "_on_key_marks"),
 )
 WINDOW_KEYS: Keys = (
     ("Shift+Right", "window 0.1 ms later", "_on_key_later"),

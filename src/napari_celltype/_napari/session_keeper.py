@@ -26,7 +26,7 @@ from napari_celltype.workbench.session_table import CellRow
 from .celltype_control import control_of
 from .jobs import LatestJob
 from .session import Session
-from .session_tasks import Done, Refusal, Task, find_steps, save_steps
+from .session_tasks import Done, NoFile, Refusal, Task, find_steps, save_steps
 
 __all__ = ["SessionKeeper", "keeper_of"]
 
@@ -59,6 +59,7 @@ class SessionKeeper:
         self._tables: dict[Path, Saved] = {}
         self._held: dict[str, LoadedState] = {}
         self._asked: set[str] = set()
+        self._without_file: set[str] = set()
         self._latest: dict[str, RecordingState] = {}
         self._paths: dict[str, Path] = {}
         self._queue: list[Task] = []
@@ -84,9 +85,9 @@ class SessionKeeper:
     # what is known ----------------------------------------------------------------------------------------------
 
     def path_of(self, item_id: str | None) -> Path | None:
-        """The file of a recording that has been read."""
+        """The file of a recording that has been read; None for samples, which have none."""
         recording = self.cells.recording(item_id)
-        return None if recording is None else recording.path
+        return None if recording is None or item_id in self._without_file else recording.path
 
     def is_unsaved(self, item_id: str | None) -> bool:
         """Whether something was done with a recording that is in no file."""
@@ -145,9 +146,12 @@ class SessionKeeper:
             self._wanted.pop(0)
             self._find_next()
 
-    def _on_found(self, loaded: LoadedState | None) -> None:
-        if loaded is not None and self._wanted:
-            self.offer(self._wanted[0], loaded)
+    def _on_found(self, found: LoadedState | NoFile | None) -> None:
+        if isinstance(found, NoFile) and self._wanted:
+            self._without_file.add(self._wanted[0])
+            self.changed.emit()
+        elif isinstance(found, LoadedState) and self._wanted:
+            self.offer(self._wanted[0], found)
 
     def offer(self, item_id: str, loaded: LoadedState) -> None:
         """Put back what was saved, if it is about this recording and nothing was done with it yet; else hold it."""

@@ -19,7 +19,7 @@ from napari_celltype.workbench.session_file import (
     write_problem,
 )
 
-__all__ = ["Done", "Refusal", "Task", "find_steps", "save_steps"]
+__all__ = ["Done", "NoFile", "Refusal", "Task", "find_steps", "save_steps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +43,29 @@ class Refusal:
     is_conflict: bool
 
 
+class NoFile:
+    """There is no file of that name in a folder that can be read: a sample, say."""
+
+
 @dataclass(frozen=True, eq=False)
 class Done:
+    """Something that was written."""
+
     task: Task
     saved: Saved
 
 
-def find_steps(recording: Path) -> Generator[LoadedState | None, None, None]:
+def find_steps(recording: Path) -> Generator[LoadedState | NoFile | None, None, None]:
+    """What was saved for a recording, if anything."""
+    if recording.parent.is_dir() and not recording.is_file():
+        yield NoFile()
+        return
     place = find_state_file(recording)
     yield None if place is None else load_state(place, recording)
 
 
 def save_steps(task: Task, before: Saved | None) -> Generator[Done | Refusal, None, None]:
+    """Write it, and say how that went."""
     try:
         if task.recording is None:
             saved = save_table(task.path, task.content, before=before, overwrite=task.overwrite)
