@@ -173,7 +173,7 @@ def out_of_source(
     folds = source_folds(task.neurons)
 
     def compute() -> dict[str, FloatArray]:
-        parts = [
+        parts = [np.zeros((0, len(task.classes)))] + [
             fitter(x[fold.train], task.truth[fold.train], len(task.classes), seed)(x[fold.test])
             for fold in job.track(folds, f"{name}, {task.name}, unseen collections")
         ]
@@ -181,8 +181,8 @@ def out_of_source(
 
     described = [seed, task.name, list(x.shape), float(np.nansum(x))]
     shares = job.stage(f"sources-{_slug(name)}", described, compute)["shares"]
-    rows = np.concatenate([fold.test for fold in folds])
-    sources = np.concatenate([np.full(len(fold.test), fold.source) for fold in folds])
+    rows = np.concatenate([np.zeros(0, dtype=np.intp), *(fold.test for fold in folds)])
+    sources = np.concatenate([np.zeros(0, dtype=str), *(np.full(len(fold.test), fold.source) for fold in folds)])
     return shares, rows, sources
 
 
@@ -196,20 +196,20 @@ def judge(job: Job, name: str, x: FloatArray, task: Task, fitter: Fitter, seeds:
 def judged(
     task: Task, runs: Sequence[FloatArray], shares: FloatArray, rows: IntArray, sources: NDArray[np.str_]
 ) -> dict[str, Any]:
-    """Figures of what was said by cell and on unseen collections."""
+    """Figures of what was said by cell, and on unseen collections if there are two or more."""
     cells = task.neurons.cells.astype(np.int64)
-    return {
-        "by_cell": score_seeds(runs, task.truth, task.classes, cells).to_dict(),
-        "unseen_source": score_seeds([shares], task.truth[rows], task.classes, cells[rows]).to_dict(),
-        "each_unseen_source": {
-            str(source): {**score(shares[sources == source], task.truth[rows][sources == source]), "files": int(n)}
-            for source, n in zip(*np.unique(sources, return_counts=True), strict=True)
-        },
-        "within_source": {
-            source: {**score(runs[0][inside], task.truth[inside]), "files": len(inside)}
-            for source, inside in within_sources(task.neurons).items()
-        },
+    found: dict[str, Any] = {"by_cell": score_seeds(runs, task.truth, task.classes, cells).to_dict()}
+    if len(rows):
+        found["unseen_source"] = score_seeds([shares], task.truth[rows], task.classes, cells[rows]).to_dict()
+    found["each_unseen_source"] = {
+        str(source): {**score(shares[sources == source], task.truth[rows][sources == source]), "files": int(n)}
+        for source, n in zip(*np.unique(sources, return_counts=True), strict=True)
     }
+    found["within_source"] = {
+        source: {**score(runs[0][inside], task.truth[inside]), "files": len(inside)}
+        for source, inside in within_sources(task.neurons).items()
+    }
+    return found
 
 
 def _slug(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_celltype.models.bundle import Arrays, ModelInfo
+from napari_celltype.models.bundle import ModelInfo
 from napari_celltype.models.calibration import Calibration, fit_calibration, log_softmax
 from napari_celltype.models.neuron_doubts import fit_neuron_doubts
 from napari_celltype.models.neuron_features import wide_names
@@ -20,7 +20,6 @@ from napari_celltype.models.neuron_form import NeuronForm
 from napari_celltype.morphology.morphometrics import FEATURES
 
 from .cards import CardFacts, write_card
-from .experts import without_cells
 from .feature_study import VARIANTS, contributions, distributions, variant_features
 from .job import Job
 from .neuron_packing import (
@@ -42,8 +41,6 @@ from .neuron_tables import (
     CLASSIFIERS,
     Task,
     broad_task,
-    fit_present,
-    fit_scaling,
     judge,
     judged,
     out_of_fold,
@@ -52,13 +49,12 @@ from .neuron_tables import (
 )
 from .neurons import NeuronSet, read_neurons, standard_set
 from .shortcuts import shortcut_features, study
+from .table_expert import PENALTY, WIDTH, fit_expert
 
-__all__ = ["PENALTY", "WIDTH", "run", "wide_of"]
+__all__ = ["SHIPPED", "run", "wide_of"]
 
 FloatArray = NDArray[np.float64]
 
-PENALTY, WIDTH = 3.0, 1.0
-CENTRES = 1200
 MIN_CONFIDENCE = 0.5
 SHIPPED = svc(PENALTY, WIDTH)
 
@@ -142,14 +138,12 @@ def _ship(job: Job, name: str, task: Task, wide: FloatArray, others: dict[str, A
     )
     runs = [_cross_calibrated(job, scores, task, seed) for scores, seed in zip(logs, seeds, strict=True)]
     shares, rows, sources = out_of_source(job, "shipped", wide, task, SHIPPED, job.seed)
-    unseen = calibration(np.log(np.maximum(shares, 1e-12)))
+    unseen = calibration(np.log(np.maximum(shares, 1e-12))) if len(rows) else shares
     figures = judged(task, runs, unseen, rows, sources)
     folds = cell_folds(task.neurons, 5, job.seed)
     doubts = fit_neuron_doubts(wide, task.truth, folds, task.classes, min_confidence=MIN_CONFIDENCE)
     figures["answered"] = answered(doubts, task, wide, runs[0])
-    scaling = fit_scaling(wide)
-    found, _ = fit_present(scaling(wide), task.truth, PENALTY, WIDTH)
-    stored = without_cells(found, scaling(wide), task.truth, job.seed, centres=CENTRES)
+    expert = fit_expert(wide, task.truth, len(task.classes), job.seed)
     info = ModelInfo(
         name=name,
         version="1.0.0",
@@ -161,18 +155,10 @@ def _ship(job: Job, name: str, task: Task, wide: FloatArray, others: dict[str, A
         species=NEURON_SPECIES,
         licence=NEURON_LICENCE,
         citation=NEURON_CITATION,
-        settings={"gamma": stored.gamma},
     )
-    weights: Arrays = {
-        "table.centre": scaling.centre,
-        "table.spread": scaling.spread,
-        "svc.centres": stored.centres.astype(np.float16),
-        "svc.weights": stored.weights,
-        "svc.intercept": stored.intercept,
-    }
     card = _card(info, task, figures, others, doubts.farthest)
     written = pack_neuron_model(
-        job.out, info, weights, calibration=calibration, doubts=doubts, form=NeuronForm(), card=card
+        job.out, info, expert.to_arrays(), calibration=calibration, doubts=doubts, form=NeuronForm(), card=card
     )
     figures["odd_abstained"] = _odd(written, 3 if job.quick else 20)
     return figures
@@ -198,7 +184,8 @@ def _cross_calibrated(job: Job, scores: FloatArray, task: Task, seed: int) -> Fl
 
 
 def _card(info: ModelInfo, task: Task, figures: dict[str, Any], others: dict[str, Any], farthest: float) -> str:
-    table = {f"{info.name}, by cell": figures["by_cell"], "on unseen collections": figures["unseen_source"]}
+    table = {f"{info.name}, by cell": figures["by_cell"]}
+    table |= {"on unseen collections": figures["unseen_source"]} if "unseen_source" in figures else {}
     table |= {f"{name}, by cell": scores["by_cell"] for name, scores in others.items() if "features, " not in name}
     silent = figures["answered"]
     facts = CardFacts(
