@@ -193,6 +193,25 @@ def test_numbers_before_and_now(dock, qtbot):
     assert "258.5 → <b>215.5</b>" in dock.numbers.text()
 
 
+def test_a_repair_that_makes_the_neuron_much_deeper_is_called_so(viewer, tmp_path, qtbot):
+    # down slowly to -60 um, up again in one step, and down slowly once more
+    z = [*range(0, -61, -6), *range(0, -61, -6)]
+    rows = [f"{i} {1 if i == 1 else 3} {9 * i} 0 {z[i - 1]} 1 {i - 1 if i > 1 else -1}" for i in range(1, len(z) + 1)]
+    path = tmp_path / "drift.swc"
+    path.write_text("\n".join(rows) + "\n")
+    open_neuron(viewer, path)
+    dock = RepairDock(viewer)
+    qtbot.addWidget(dock)
+    dock.flight.animated = False
+    dock.next_jump()
+    dock.accept()
+    assert "much deeper: 60 → 120 µm" in dock.banner.message
+    qtbot.waitUntil(lambda: "⚠ 60.0 → <b>120.0</b>" in dock.numbers.text())
+    dock.undo()
+    assert not dock.banner.message
+    qtbot.waitUntil(lambda: "⚠" not in dock.numbers.text())
+
+
 def test_the_picture_follows_every_decision(dock, viewer):
     dock.jumps.accept_all()
     nodes = dock.session.nodes_layer(dock.repair.item_id)

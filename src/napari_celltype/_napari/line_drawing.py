@@ -104,7 +104,8 @@ class LineDrawing:
         if layer.data.shape == vectors.shape:
             layer.data[:] = vectors
         else:
-            with layer._block_refresh():
+            # told of a new extent, the viewer would go through all layers and dimensions, at 20 ms
+            with layer._block_refresh(), layer.events.blocker_all():
                 layer.data = vectors
         if layer.visible:
             self.redraw()

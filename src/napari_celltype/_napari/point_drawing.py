@@ -30,7 +30,7 @@ def show_points(viewer: Any, layer: Points) -> bool:
     For the same points as before, all of them shown, in 3D. What napari derives from positions (extent, thumbnail,
     outlines of selected points) is not renewed: call ``layer.refresh`` for that once there is time.
     """
-    markers = getattr(getattr(visual_of(viewer, layer), "node", None), "points_markers", None)
+    markers: Any = getattr(getattr(visual_of(viewer, layer), "node", None), "points_markers", None)
     buffer, drawn = getattr(markers, "_vbo", None), getattr(markers, "_data", None)
     if buffer is None or drawn is None or not _is_all_of(layer, viewer, drawn):
         return False

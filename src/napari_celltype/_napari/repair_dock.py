@@ -58,6 +58,8 @@ class RepairDock(RepairActions, Dock):
         super().__init__(napari_viewer)
         self.document = self.session.document
         self.repair: RepairSession | None = None
+        self._edited: tuple[Any, Any] = ((), ())
+        self._preview_waits = False
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
         self._slow.timeout.connect(self._show_slow_things)
@@ -228,6 +230,9 @@ class RepairDock(RepairActions, Dock):
 
     def _show_slow_things(self) -> None:
         repair = self.repair
+        if self._preview_waits:
+            self._preview_waits = False
+            self.picture.draw()
         self.defects.refresh()
         serious = self.defects.n_serious
         self.tabs.setTabText(2, f"Defects ({serious})" if serious else "Defects")
@@ -244,12 +249,18 @@ class RepairDock(RepairActions, Dock):
             button.setToolTip(f"{verb}: {label} ({key})" if label else f"Nothing to {verb.lower()}")
 
     def _on_repair_changed(self) -> None:
-        if self.repair is not None and self.repair.earlier is None:
+        repair = self.repair
+        if repair is not None and repair.earlier is None:
             self.question.dismiss()
+        # an edit by hand changes the preview of a jump only by the way: that can wait until the edit is on the screen
+        edited = (repair.state.first, repair.state.hand) if repair is not None else ((), ())
+        self._preview_waits, self._edited = edited != self._edited, edited
         with self.picture.held():
             self._refresh()
-        if self.repair is not None and self.repair.journal.problem and not self.banner.message:
-            self.say(self.repair.journal.problem)
+            if not self._preview_waits:
+                self.picture.draw()
+        if repair is not None and repair.journal.problem and not self.banner.message:
+            self.say(repair.journal.problem)
 
     def _on_thresholds_changed(self) -> None:
         self.jumps.refresh()

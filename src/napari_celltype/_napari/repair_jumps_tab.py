@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_celltype.morphology.repair import MODES
 from napari_celltype.workbench.repair_jumps import JumpRow
+from napari_celltype.workbench.repair_neuron import warn_of_depth
 from napari_celltype.workbench.repair_session import RepairSession
 from napari_celltype.workbench.repair_state import JumpKey, JumpState
 
@@ -240,7 +241,11 @@ class JumpsTab(QWidget):
         rows = [row for row in rows if not row.is_gone]
         if session is None or not rows:
             return False
-        return bool(self._desk.attempt(lambda: session.decide(rows, state, mode)))
+        before = session.neuron
+        done = bool(self._desk.attempt(lambda: session.decide(rows, state, mode)))
+        if done and (warning := warn_of_depth(before, session.neuron)):
+            self._desk.say(warning)
+        return done
 
     def accept(self) -> None:
         """Accept the selected jumps."""

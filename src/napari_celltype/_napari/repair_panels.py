@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_celltype.workbench.repair_neuron import Numbers
+from napari_celltype.workbench.repair_neuron import Numbers, is_much_deeper
 
 from .plots.theme import PlotTheme
 
@@ -97,11 +97,13 @@ class NumbersPanel(QLabel):
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.setToolTip("Of the file, and of the neuron as it is now")
+        self.setToolTip("Of the file, and of the neuron as it is now. ⚠: much deeper than the file; look at it again")
 
     def show_numbers(self, before: Numbers, after: Numbers) -> None:
         """Show both; what has changed stands out."""
         x, y, z = (_change(f"{a:,.1f}", f"{b:,.1f}") for a, b in zip(before.extent_um, after.extent_um, strict=True))
+        if is_much_deeper(before.extent_um[2], after.extent_um[2]):
+            z = f"⚠ {z}"
         length = _change(f"{before.length_um:,.0f}", f"{after.length_um:,.0f}")
         nodes = _change(f"{before.n_nodes:,}", f"{after.n_nodes:,}")
         trees = _change(str(before.n_trees), str(after.n_trees))

@@ -45,8 +45,7 @@ class RepairPicture:
         self.flight = Flight(session.viewer)
         self.overlay: RepairOverlay | None = None
         self._held = 0
-        self._asked = False
-        self._flies = False
+        self._asked: set[str] = set()
 
     @property
     def _repair(self) -> RepairSession | None:
@@ -95,15 +94,18 @@ class RepairPicture:
             yield
         finally:
             self._held -= 1
-            if self._asked and not self._held:
-                self.draw(fly=self._flies)
+            if not self._held:
+                asked, self._asked = self._asked, set()
+                if "preview" in asked:
+                    self.draw(fly="fly" in asked)
+                elif asked:
+                    self.draw_jumps()
 
     def draw(self, *, fly: bool = False) -> None:
         """Show all jumps, and the selected one before and after; fly there if asked."""
         if self._held:
-            self._asked, self._flies = True, fly or self._flies
+            self._asked |= {"preview", "fly"} if fly else {"preview"}
             return
-        self._asked = self._flies = False
         self.draw_jumps()
         preview = self._preview()
         if self.overlay is not None:
@@ -115,7 +117,7 @@ class RepairPicture:
     def draw_jumps(self) -> None:
         """Show a ring at each jump."""
         if self._held:
-            self._asked = True
+            self._asked.add("jumps")
         elif self.overlay is not None and self._repair is not None:
             self.overlay.show_jumps(self._repair.jumps.rows, self._repair.neuron, self._desk.jumps.current)
 

@@ -85,6 +85,8 @@ class _Run:
     def _shift(self, axis: int, rows: IntArray, by: NDArray[np.float64]) -> Any:
         column, decimals, counts = self.columns[axis], self._decimals[axis], self._counts[axis]
         before = column[rows]
+        if not by.any() and not np.signbit(before[before == 0]).any():  # -0 + 0 is 0
+            return ()
         after = before + by
         places = max(_LEAST, int(np.flatnonzero(counts)[-1]))
         if places < _MOST:
@@ -101,11 +103,12 @@ class _Run:
 def _decimals(values: NDArray[np.float64]) -> NDArray[np.int8]:
     """How many decimals each number is written with, counted from 3; 10 if more than nine, 0 if it is no number."""
     found = np.where(np.isfinite(values), _MOST, 0).astype(np.int8)
-    open_ = np.flatnonzero(found)
+    # what nine decimals do not hold fewer cannot, and a number of few decimals is told by the first try
+    open_ = np.flatnonzero(np.round(values, _MOST - 1) == values)
     for places in range(_LEAST, _MOST):
+        if not len(open_):
+            break
         fits = np.round(values[open_], places) == values[open_]
         found[open_[fits]] = places
         open_ = open_[~fits]
-        if not len(open_):
-            break
     return found

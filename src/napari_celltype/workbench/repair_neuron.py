@@ -16,7 +16,7 @@ from napari_celltype.neuron import Defect, Neuron
 
 from .repair_state import RepairState
 
-__all__ = ["Built", "Numbers", "build", "recheck", "start"]
+__all__ = ["Built", "Numbers", "build", "codes_of_nodes", "is_much_deeper", "recheck", "start", "warn_of_depth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +76,18 @@ def _go_to(
     return neuron, (*applied[:n_kept], *made)
 
 
-def recheck(source: Neuron, neuron: Neuron) -> list[Defect]:
-    """Defects of an edited neuron: what its nodes show now, and what the text of its file showed when it was read."""
+def codes_of_nodes(source: Neuron) -> frozenset[str]:
+    """Codes of the defects that a file's nodes show, as against its text."""
+    return frozenset(defect.code for defect in find_defects(source))
+
+
+def recheck(source: Neuron, of_source: frozenset[str], neuron: Neuron) -> list[Defect]:
+    """Defects of an edited neuron: what its nodes show now, and what the text of its file showed when it was read.
+
+    ``of_source`` are the :func:`codes_of_nodes` of the file, which an edit does not change.
+    """
     nodes = find_defects(neuron)
-    of_nodes = {defect.code for defect in [*nodes, *find_defects(source)]}
+    of_nodes = of_source | {defect.code for defect in nodes}
     now = {(defect.code, defect.node_ids): defect for defect in nodes}
     # a defect that is still there keeps the line the file has it on
     for defect in source.defects:
@@ -95,6 +103,29 @@ def _still_holds(defect: Defect, neuron: Neuron) -> bool:
     if defect.code not in {"missing-parent", "root-sign"}:
         return True
     return bool(np.isin(neuron.ids[neuron.roots], defect.node_ids).any())
+
+
+def depth_um(neuron: Neuron) -> float:
+    """Extent in z; nodes without a height do not count."""
+    z = neuron.xyz_um[:, 2]
+    z = z[np.isfinite(z)]
+    return float(np.ptp(z)) if len(z) else 0.0
+
+
+def is_much_deeper(before_um: float, after_um: float) -> bool:
+    """Whether a depth has grown by so much that a person should look: a fifth and 10 um."""
+    return after_um > max(1.2 * before_um, before_um + 10.0)
+
+
+def warn_of_depth(before: Neuron, after: Neuron) -> str:
+    """A sentence if a step has made a neuron much deeper, which mending a jump seldom should; else nothing."""
+    was, now = depth_um(before), depth_um(after)
+    if not is_much_deeper(was, now):
+        return ""
+    return (
+        f"This made the neuron much deeper: {was:.0f} → {now:.0f} µm in z. Mending a jump rarely does that: look "
+        "at it from the side, and take it back (Ctrl+Z) if it is wrong."
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -22,13 +23,14 @@ from .document import Document
 from .journal import Journal
 from .repair_earlier import earlier_work, journal_header
 from .repair_jumps import JumpList, JumpRow, list_jumps, may_have_new_jumps
-from .repair_neuron import Built, Numbers, build, recheck, start
+from .repair_neuron import Built, Numbers, build, codes_of_nodes, recheck, start
 from .repair_preview import Preview
 from .repair_state import Action, Amend, Decide, Decision, JumpKey, JumpState, RepairState
 from .repair_translate import edits_between
 
 __all__ = ["RepairSession", "RepairStep", "repair_of"]
 
+_KEPT = 4
 _desks: WeakKeyDictionary[Document, _Desk] = WeakKeyDictionary()
 
 
@@ -109,6 +111,7 @@ class RepairSession:
         self.saved_state: RepairState | None = None
         self._document_ref = ref(document)
         self._built = start(value)
+        self._recent: list[Built] = []
         self._steps: tuple[Neuron, ZSteps] | None = None
         self._late: tuple[Neuron, ZSteps] | None = None
         self._jumps: JumpList | None = None
@@ -135,6 +138,10 @@ class RepairSession:
     def state(self) -> RepairState:
         """Everything decided so far."""
         return self._built.state
+
+    @cached_property
+    def _source_codes(self) -> frozenset[str]:
+        return codes_of_nodes(self.source)
 
     @property
     def steps(self) -> ZSteps:
@@ -193,7 +200,16 @@ class RepairSession:
             return Preview(row, self.neuron, after)
         without = self.state.decide({row.key: Decision("refused", mode)})
         with_it = self.state.decide({row.key: Decision("accepted", mode)})
-        return Preview(row, build(without, self._built).neuron, build(with_it, self._built).neuron)
+        return Preview(row, self._build(without).neuron, self._build(with_it).neuron)
+
+    def _build(self, state: RepairState) -> Built:
+        """The neuron for a state; the last few are kept, because undo and preview ask for them again."""
+        for built in (self._built, *self._recent):
+            if built.state.leads_where(state):
+                return replace(built, state=state)
+        built = build(state, self._built)
+        self._recent = [built, *self._recent[: _KEPT - 1]]
+        return built
 
     # what is done ------------------------------------------------------------------------------------------------
 
@@ -257,9 +273,10 @@ class RepairSession:
         return _newest_label(self._document.history.undone, self.item_id)
 
     def _go_to(self, state: RepairState) -> None:
-        built = build(state, self._built)
+        self._recent = [self._built, *self._recent[: _KEPT - 1]]
+        built = self._build(state)
         if built.neuron is not self._built.neuron and built.neuron is not self.source:
-            defects = recheck(self.source, built.neuron)
+            defects = recheck(self.source, self._source_codes, built.neuron)
             built = replace(built, neuron=built.neuron.replace(defects=defects))
         self._put(built)
 

@@ -91,6 +91,10 @@ class RepairState:
         """Whether the neuron differs from the file."""
         return bool(self.accepted or self.first or self.hand)
 
+    def leads_where(self, other: RepairState) -> bool:
+        """Whether another state leads to the same neuron, whatever it says of jumps that are not mended."""
+        return self.first == other.first and self.hand == other.hand and self.accepted == other.accepted
+
     def decide(self, changes: Mapping[JumpKey, Decision]) -> RepairState:
         """With other decisions about some jumps."""
         merged = {**self.decisions, **changes}
