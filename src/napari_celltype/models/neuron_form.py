@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_celltype import tree
-from napari_celltype.morphology.projection import align_to_axes, project
+from napari_celltype.morphology.projection import align_to_axes
 from napari_celltype.morphology.pruning import remove_type
 from napari_celltype.morphology.repair import repair_z_jumps
 from napari_celltype.morphology.sections import Sections, edge_lengths_um, split_sections
 from napari_celltype.neuron import Neuron
 
+from .neuron_image import draw
 from .neuron_tree import one_tree
 
 __all__ = [
@@ -42,7 +43,6 @@ COARSE_TYPES = {"soma": 1, "axon": 2, "dendrite": 3, "unknown": 0}
 """Structure types a model may see. Apical is none of them: a tracer writes it who knows that the cell is pyramidal."""
 
 _AXON, _DENDRITE = 2, 3
-_LINE_PX = 1.2
 _FAR = 6.0
 
 
@@ -309,11 +309,8 @@ def _one_line(sections: Sections, along: FloatArray) -> tuple[FloatArray, IntArr
 
 
 def to_image(neuron: Neuron, form: NeuronForm | None = None) -> NDArray[np.uint8]:
-    """Draw a standardised neuron along z, y and x, (3, px, px), as large as fits, all neurites equally wide.
+    """Draw a standardised neuron as image networks see it, (3, px, px): laid along its principal axes, filling the field.
 
     Radii are left out because whole collections share one; size comes to models as a number.
     """
-    form = form or NeuronForm()
-    thin = neuron.replace(radii_um=np.zeros(len(neuron)))
-    drawn = project(thin, form.image_px, min_width_px=_LINE_PX)
-    return np.round(drawn * 255).astype(np.uint8)
+    return draw(neuron, (form or NeuronForm()).image_px)

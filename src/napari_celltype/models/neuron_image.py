@@ -6,20 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_celltype.errors import NeuronError
-from napari_celltype.morphology.projection import PLANES
+from napari_celltype.morphology.projection import PLANES, align_to_axes
 from napari_celltype.neuron import Neuron
 
-__all__ = ["draw", "draw_tree"]
+__all__ = ["NOTHING", "draw", "draw_as_it_lies"]
 
 FloatArray = NDArray[np.float64]
+
+NOTHING = 127
+"""What a pixel is that no neurite crosses."""
 
 MARGIN = 0.04
 MOST_CABLE_PX = 15.0
 SOMA_PX = 1.2
+_AXON = 2
 
 
 def draw(neuron: Neuron, size_px: int = 64) -> NDArray[np.uint8]:
-    """Three images of a neuron's cable, filling the field.
+    """Three images of a neuron's cable, filling the field: dendrites bright, axon dark, nothing grey.
 
     Parameters
     ----------
@@ -31,9 +35,11 @@ def draw(neuron: Neuron, size_px: int = 64) -> NDArray[np.uint8]:
     Returns
     -------
     numpy.ndarray
-        Shape (3, size_px, size_px): x across and y up, x across and z up, z across and y up, at one scale. Brightness
-        is the logarithm of the length of cable behind a pixel, so that one neurite and a dense arbor both show. A
-        spot of fixed size marks the soma. Radii leave no trace: what they mean differs from laboratory to laboratory.
+        Shape (3, size_px, size_px): the neuron is turned until it spreads farthest along y, then x, then z, and seen
+        along z (x across, y up), along y (x across, z up) and along x (z across, y up), at one scale. How far a pixel
+        is from grey (:data:`NOTHING`) is the logarithm of the length of cable behind it, so that one neurite and a
+        dense arbor both show. A bright spot of fixed size marks the soma. Radii leave no trace: what they mean differs
+        from laboratory to laboratory.
 
     Raises
     ------
@@ -43,12 +49,31 @@ def draw(neuron: Neuron, size_px: int = 64) -> NDArray[np.uint8]:
     sound = np.isfinite(neuron.xyz_um).all(axis=1)
     if not sound.any():
         raise NeuronError("has no node with a position, so there is nothing to draw", path=neuron.path)
-    part = neuron if sound.all() else neuron.take(sound)
-    return draw_tree(part.xyz_um, part.parents, size_px)
+    return draw_as_it_lies(align_to_axes(neuron if sound.all() else neuron.take(sound)), size_px)
 
 
-def draw_tree(xyz: FloatArray, parents: NDArray[np.int64], size_px: int = 64) -> NDArray[np.uint8]:
-    """The same from positions and parent rows."""
+def draw_as_it_lies(neuron: Neuron, size_px: int = 64) -> NDArray[np.uint8]:
+    """The same without turning it; all its positions must be known."""
+    points, weight, is_axon, soma = _dots(neuron, size_px)
+    images = np.empty((3, size_px, size_px), dtype=np.uint8)
+    for image, (across, up) in zip(images, PLANES, strict=True):
+        column = points[:, across] + (size_px - 1) / 2
+        row = (size_px - 1) / 2 - points[:, up]
+        axon, rest = (
+            np.log1p(_spread(row, column, np.where(mask, weight, 0.0), size_px)) / np.log1p(MOST_CABLE_PX)
+            for mask in (is_axon, ~is_axon)
+        )
+        spot = _spot(soma[across] + (size_px - 1) / 2, (size_px - 1) / 2 - soma[up], size_px)
+        shade = np.minimum(rest, 1.0) - np.minimum(axon, 1.0)
+        # the spot lies on top: beyond it the axon stays as dark as it is
+        shade = shade + spot * (1.0 - shade)
+        image[:] = np.clip(np.rint(NOTHING + (255 - NOTHING) * shade), 0, 255)
+    return images
+
+
+def _dots(neuron: Neuron, size_px: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray]:
+    """Points along all neurites in pixels from the middle, the cable each stands for, whether it is axon; the soma."""
+    xyz, parents = neuron.xyz_um, neuron.parents
     low, high = xyz.min(axis=0), xyz.max(axis=0)
     span = float((high - low).max())
     at = (xyz - (low + high) / 2) * (size_px * (1 - 2 * MARGIN) / span if span > 0 else 1.0)
@@ -58,16 +83,8 @@ def draw_tree(xyz: FloatArray, parents: NDArray[np.int64], size_px: int = 64) ->
     dots = np.maximum(np.ceil(2 * length), 1).astype(np.int64)
     edge = np.repeat(np.arange(len(rows)), dots)
     place = (np.arange(len(edge)) - (np.cumsum(dots) - dots)[edge] + 0.5) / dots[edge]
-    points, weight = start[edge] + place[:, None] * run[edge], (length / dots)[edge]
-    soma = at[np.flatnonzero(parents < 0)[0]]
-    images = np.empty((3, size_px, size_px), dtype=np.uint8)
-    for image, (across, up) in zip(images, PLANES, strict=True):
-        column = points[:, across] + (size_px - 1) / 2
-        row = (size_px - 1) / 2 - points[:, up]
-        shade = np.log1p(_spread(row, column, weight, size_px)) / np.log1p(MOST_CABLE_PX)
-        spot = _spot(soma[across] + (size_px - 1) / 2, (size_px - 1) / 2 - soma[up], size_px)
-        image[:] = np.rint(255 * np.minimum(np.maximum(shade, spot), 1.0))
-    return images
+    points = start[edge] + place[:, None] * run[edge]
+    return points, (length / dots)[edge], (neuron.types[rows] == _AXON)[edge], at[neuron.roots[0]]
 
 
 def _spread(row: FloatArray, column: FloatArray, weight: FloatArray, size: int) -> FloatArray:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_celltype.models.neuron_image import draw_tree
+from napari_celltype.models.neuron_image import draw, draw_as_it_lies
 from napari_celltype.morphology.augmentation import add_branches, delete_branches
+from napari_celltype.morphology.projection import align_to_axes
 from napari_celltype.morphology.pruning import remove_type
 from napari_celltype.neuron import Neuron
 
@@ -29,17 +30,20 @@ class ImageVariation:
     branches
         Largest part of the branches taken off, and largest part added again elsewhere.
     tilt_deg
-        Spread of the tilt of the slice; about z a neuron is turned by any angle.
+        Spread of a turn in any direction, after the neuron was laid along its principal axes.
     stretch
-        Spread of the logarithm of how far each axis is stretched: tissue shrinks, mostly along z.
+        Spread of the logarithm of how far each axis is stretched before: tissue shrinks, mostly along z.
     without_axon
         Share of copies without their axon.
+    untyped
+        Share of copies in which axon and dendrites are not told apart.
     """
 
     branches: float = 0.2
-    tilt_deg: float = 15.0
+    tilt_deg: float = 8.0
     stretch: float = 0.15
     without_axon: float = 0.1
+    untyped: float = 0.05
 
 
 def vary_neuron(neuron: Neuron, rng: np.random.Generator, how: ImageVariation) -> Neuron:
@@ -52,22 +56,20 @@ def vary_neuron(neuron: Neuron, rng: np.random.Generator, how: ImageVariation) -
     if rng.uniform() < 0.3:
         # adding a branch costs ten times taking one off, so only some copies have it
         neuron = add_branches(neuron, rng, min(rng.uniform(0, how.branches / 2), 10 / max(len(neuron) / 50, 1)))
-    return neuron.replace(xyz_um=(neuron.xyz_um - neuron.xyz_um[0]) @ _turn(rng, how).T)
+    if rng.uniform() < how.untyped:
+        neuron = neuron.replace(types=np.where(neuron.types == _AXON, 0, neuron.types))
+    stretched = (neuron.xyz_um - neuron.xyz_um[0]) * np.exp(rng.normal(0, how.stretch, 3) * [0.3, 0.3, 1.0])
+    upright = align_to_axes(neuron.replace(xyz_um=stretched))
+    return upright.replace(xyz_um=upright.xyz_um @ _small_turn(rng, np.radians(how.tilt_deg)).T)
 
 
-def _turn(rng: np.random.Generator, how: ImageVariation) -> FloatArray:
-    """About z by any angle, tilted about a line in the plane, and stretched."""
-    turned = _about_z(rng.uniform(0, 2 * np.pi))
-    c, s = np.cos(tilt := np.radians(how.tilt_deg) * rng.normal()), np.sin(tilt)
-    tilted = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    stretched = np.diag(np.exp(rng.normal(0, how.stretch, 3) * [0.3, 0.3, 1.0]))
-    turn: FloatArray = _about_z(rng.uniform(0, 2 * np.pi)) @ tilted @ turned @ stretched
+def _small_turn(rng: np.random.Generator, spread: float) -> FloatArray:
+    """A rotation about a random axis by a small random angle, in Rodrigues' form."""
+    x, y, z = (axis := rng.normal(size=3)) / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    angle = spread * rng.normal()
+    turn: FloatArray = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
     return turn
-
-
-def _about_z(angle: float) -> FloatArray:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def draw_copies(
@@ -78,14 +80,14 @@ def draw_copies(
     how: ImageVariation | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Images:
-    """Every neuron as it is, then ``count`` varied copies of it: (n, 1 + count, 3, px, px)."""
+    """Every neuron laid along its principal axes, then ``count`` varied copies of it: (n, 1 + count, 3, px, px)."""
     how = how or ImageVariation()
     images = np.empty((len(neurons), 1 + count, 3, size_px, size_px), dtype=np.uint8)
     for row, neuron in enumerate(neurons):
-        images[row, 0] = draw_tree(neuron.xyz_um, neuron.parents, size_px)
+        images[row, 0] = draw(neuron, size_px)
         for copy in range(count):
             varied = vary_neuron(neuron, np.random.default_rng([seed, row, copy]), how)
-            images[row, 1 + copy] = draw_tree(varied.xyz_um, varied.parents, size_px)
+            images[row, 1 + copy] = draw_as_it_lies(varied, size_px)
         if progress is not None:
             progress(row + 1, len(neurons))
     return images

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from napari_celltype.models.base import check_arrays
 from napari_celltype.models.bundle import Arrays, ModelInfo, write_bundle
 from napari_celltype.models.catalogue import load_model
-from napari_celltype.models.neuron_image import draw_tree
+from napari_celltype.models.neuron_image import NOTHING, draw_as_it_lies
 from napari_celltype.models.neuron_map import pack_silhouettes, squeezed
 
 from .job import Job
-from .neurons import NeuronSet
+from .neuron_packing import describe_set
+from .neurons import NeuronSet, read_neurons
 
-__all__ = ["Space", "lay_out", "pack_map", "silhouettes_of", "space_of"]
+__all__ = ["Space", "lay_out", "pack_map", "run", "silhouettes_of", "space_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -73,22 +74,87 @@ def lay_out(vectors: FloatArray, seed: int, steps: int = 750) -> FloatArray:
 
 def silhouettes_of(neurons: NeuronSet) -> NDArray[np.uint8]:
     """A small picture of each neuron seen along z, packed."""
-    drawn = [
-        draw_tree(neuron.xyz_um, neuron.parents, SILHOUETTE_PX)[0]
-        for neuron in (neurons.neuron(index) for index in range(len(neurons)))
-    ]
+    drawn = []
+    for index in range(len(neurons)):
+        neuron = neurons.neuron(index)
+        # cable is cable here: a picture to know a cell by need not tell its axon apart
+        plain = neuron.replace(types=np.where(neuron.types == 2, 0, neuron.types))
+        drawn.append((np.maximum(draw_as_it_lies(plain, SILHOUETTE_PX)[0], NOTHING) - NOTHING) * 2)
     return pack_silhouettes(np.stack(drawn))
 
 
-def measures_of(neurons: NeuronSet, job: Job) -> FloatArray:
-    """The measured features of all neurons, squeezed."""
-    from napari_celltype.morphology.morphometrics import measure
+def run(job: Job) -> dict[str, Any]:
+    """Lay out the joined embedding and the measured features of all reference neurons, and write both maps."""
+    from .combined_pack import part_of, shipped_embeddings
+    from .feature_study import variant_features
+    from .resnet import read_set
 
-    def compute() -> dict[str, NDArray[Any]]:
-        rows = job.track(range(len(neurons)), "measures")
-        return {"measures": np.array([measure(neurons.neuron(row)).to_numpy(dtype=float) for row in rows])}
+    neurons = read_set(job)
+    joined = np.concatenate(shipped_embeddings(job, neurons), axis=1)
+    raw = read_neurons(job.data, job.out / "cache")
+    place = {name: row for row, name in enumerate(raw.files.tolist())}
+    measured = raw.take(np.array([place[name] for name in neurons.files.tolist()]))
+    part = part_of(job, "resnet18-tree-lstm")
+    pack_map(
+        job,
+        "reconstruction-map",
+        neurons,
+        joined,
+        space="embedding",
+        summary="Reference reconstructions laid out by what the joined networks make of them (640 numbers).",
+        card=_card("reconstruction-map", neurons, _BY_EMBEDDING),
+        parts=[part.to_settings()],
+    )
+    pack_map(
+        job,
+        "shape-map",
+        neurons,
+        squeezed(variant_features(job, measured, "raw")),
+        space="measures",
+        summary="Reference reconstructions laid out by twenty measures of their shape.",
+        card=_card("shape-map", neurons, _BY_MEASURES),
+        dimensions=20,
+    )
+    return {name: _figures(job, name, neurons) for name in ("reconstruction-map", "shape-map")}
 
-    return squeezed(job.stage("measures", [len(neurons)], compute)["measures"])
+
+def _figures(job: Job, name: str, neurons: NeuronSet) -> dict[str, Any]:
+    """How far neighbours agree on the map and in the space it was made from."""
+    model: Any = load_model(job.out / name, device="cpu")
+    return {
+        "cells": len(neurons),
+        "dimensions": int(model.reference.shape[1]),
+        "neighbours_agree_on_map": _agreement(model.layout, neurons.truth),
+        "neighbours_agree_in_space": _agreement(model.reference, neurons.truth),
+    }
+
+
+def _agreement(at: FloatArray, truth: NDArray[np.intp], count: int = 10) -> float:
+    from scipy.spatial import cKDTree
+
+    _, near = cKDTree(at).query(at, k=min(count, len(at) - 1) + 1)
+    return float((truth[near[:, 1:]] == truth[:, None]).mean())
+
+
+_BY_EMBEDDING = (
+    "The networks were taught with these very cells, so they lie among their own kind more neatly than new ones will: "
+    "the map is for looking, and what a cell is, ask `resnet18-tree-lstm`."
+)
+_BY_MEASURES = (
+    "Nothing was taught here: cells lie together if twenty measures of their shape agree. Measures depend on how "
+    "completely a cell was traced, so collections show as islands."
+)
+
+
+def _card(name: str, neurons: NeuronSet, about: str) -> str:
+    return (
+        f"# {name} 1.0.0\n\n{about}\n\n## Data and terms\n\n{describe_set(neurons)} Kept of each cell are its "
+        "coordinates, class, collection and species as stated, and a picture of 32 by 32 pixels in 16 shades.\n\n"
+        f"## How it is made\n\nNumbers are brought to one spread, turned to their principal axes and laid out by t-SNE "
+        f"(perplexity {PERPLEXITY}, start from the principal axes, fixed seed). New cells are placed among their "
+        "neighbours and moved down t-SNE's own gradient; reference cells stay where they are.\n\n"
+        "## Made by\n\n`napari-celltype train reconstruction-maps --data DIR --out OUT`\n"
+    )
 
 
 def pack_map(
@@ -130,7 +196,7 @@ def pack_map(
         classes=neurons.classes,
         summary=summary,
         species=(),
-        licence="Positions and pictures of 32 by 32 pixels of public reconstructions; cite NeuroMorpho.Org and sources.",
+        licence="Positions and small pictures of public reconstructions; cite NeuroMorpho.Org and the collections.",
         settings={
             "space": space,
             "perplexity": PERPLEXITY,

@@ -72,6 +72,12 @@ RECIPES: dict[str, Recipe] = {
             ("waveform-map",),
         ),
         Recipe(
+            "joint-5class",
+            "features and action potential together: a density and a kernel machine",
+            ".joint:run",
+            ("joint-5class",),
+        ),
+        Recipe(
             "triple-cnn",
             "CNNs and a kernel machine on the waveform, two and five classes",
             ".waveform:run",
@@ -88,6 +94,37 @@ RECIPES: dict[str, Recipe] = {
             "plain classifiers on the waveform",
             ".waveform_baselines:run",
         ),
+        Recipe(
+            "tree-lstm",
+            "Tree-LSTM on the branches of reconstructions, eight and two classes",
+            ".tree_lstm:run",
+            ("tree-lstm", "tree-lstm-2class"),
+        ),
+        Recipe(
+            "resnet18",
+            "residual network on three projections of reconstructions, eight and two classes",
+            ".resnet_pack:run",
+            ("resnet18", "resnet18-2class"),
+        ),
+        Recipe(
+            "resnet18-tree-lstm",
+            "image network, tree network and measured features joined; needs the models it is made of",
+            ".combined:run",
+            ("resnet18-tree-lstm", "resnet18-tree-lstm-2class"),
+        ),
+        Recipe(
+            "reconstruction-maps",
+            "t-SNE of the joined embedding and of the measured features of reconstructions",
+            ".neuron_map:run",
+            ("reconstruction-map", "shape-map"),
+        ),
+        Recipe(
+            "reconstruction-paper",
+            "the published networks on images and on lists of nodes, one split",
+            ".reconstruction_paper:run",
+        ),
+        Recipe("virtual-neurons", "simulated basket against simulated pyramidal cells", ".virtual:run"),
+        Recipe("tree-rnn-paper", "the published Tree-RNN on raw SWC lines, one split", ".tree_rnn_paper:run"),
         Recipe("triple-cnn-paper", "the papers' experiments with the triple-input CNN", ".waveform_paper:run"),
     )
 }
@@ -107,4 +144,8 @@ def run_recipe(name: str, job: Job) -> dict[str, Any]:
     report = RECIPES[name].run(job)
     text = json.dumps({"recipe": name, "seed": job.seed, "quick": job.quick, **report}, indent=1)
     (job.out / "report.json").write_text(text + "\n", encoding="utf-8")
+    # recipes that build on one another share a folder, and each keeps its report
+    reports = job.out / "reports"
+    reports.mkdir(exist_ok=True)
+    (reports / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return report

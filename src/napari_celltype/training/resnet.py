@@ -20,13 +20,15 @@ from .neuron_splits import cell_folds, source_folds
 from .neurons import NeuronSet, hash_of, read_neurons, standard_set
 from .resnet_fit import ImageTeaching, answer_images, fit_resnet, pretrain, simulated_neurons
 
-__all__ = ["FORM", "fold_answers", "fold_rows", "network_of", "read_set", "teaching_of"]
+__all__ = ["FORM", "fold_answers", "fold_rows", "network_of", "read_set", "seeds_of", "teaching_of"]
 
 Arrays = dict[str, NDArray[Any]]
 IntArray = NDArray[np.intp]
 
 N_FOLDS = 5
+SEEDS = 1
 FORM = NeuronForm()
+IMAGE_FORM = replace(FORM, image_px=64)
 
 
 def read_set(job: Job) -> NeuronSet:
@@ -46,6 +48,16 @@ def teaching_of(job: Job) -> ImageTeaching:
     """How networks are taught in this run."""
     found = ImageTeaching()
     return replace(found, copies=1, epochs=1, pretrained_steps=2) if job.quick else found
+
+
+def fitting(teaching: ImageTeaching, neurons: NeuronSet) -> ImageTeaching:
+    """The same for as many classes as there are."""
+    return replace(teaching, shape=replace(teaching.shape, outputs=(len(neurons.classes), 2)))
+
+
+def seeds_of(job: Job) -> list[int]:
+    """Seeds of the folds that are judged."""
+    return [job.seed + number for number in range(1 if job.quick else SEEDS)]
 
 
 def fold_rows(neurons: NeuronSet, split: str, seed: int, fold: int) -> tuple[IntArray, IntArray]:
@@ -84,7 +96,7 @@ def body_to_start_from(job: Job, teaching: ImageTeaching) -> dict[str, Tensor] |
         return None
 
     def compute() -> Arrays:
-        neurons = simulated_neurons(8 if job.quick else 800, seed=900 + job.seed)
+        neurons = simulated_neurons(8 if job.quick else 600, seed=900 + job.seed)
         images = draw_copies(neurons, 3, teaching.image_px, 1, teaching.variation)
         checkpoint = job.checkpoint("autoencoder")
         state = pretrain(images, teaching, job.seed, checkpoint=checkpoint, progress=job.steps("autoencoder"))
@@ -107,7 +119,7 @@ def fold_answers(
         ``rows`` (test rows), ``embedding`` (n, 512), ``class8`` and ``broad`` (log-probabilities), and the same of a
         varied copy of each neuron that was not among the lessons, with ``_varied`` at the end of their names.
     """
-    teaching = teaching or teaching_of(job)
+    teaching = fitting(teaching or teaching_of(job), neurons)
     train, test = fold_rows(neurons, split, seed, fold)
 
     def compute() -> Arrays:
@@ -115,18 +127,24 @@ def fold_answers(
         network = _fit(job, neurons, images, train, teaching, f"resnet18-{split}-{seed}-{fold}", seed)
         found: Arrays = {"rows": test}
         for name, copy in (("", 0), ("_varied", -1)):
-            said = answer_images(network, np.ascontiguousarray(images[:, copy]))
-            found |= {
-                f"class8{name}": said.scores[0].astype(np.float32),
-                f"broad{name}": said.scores[1].astype(np.float32),
-                f"embedding{name}": said.embedding.astype(np.float32),
-            }
+            # what is judged is looked at from all sides; lessons for the joining network only from one, to save time
+            sides = answer_images(network, np.ascontiguousarray(images[:, copy]), 1)
+            found |= _named(sides.scores, sides.embedding, name)
+        if len(test):
+            all_sides = answer_images(network, np.ascontiguousarray(images[test, 0]))
+            for name, values in _named(all_sides.scores, all_sides.embedding, "").items():
+                found[name][test] = values
         if split == "all":
             save_arrays(_state_path(job, seed), {k: v.detach().numpy() for k, v in network.state_dict().items()})
         return found
 
     settings = [teaching.to_settings(), len(neurons), FORM.to_settings(), seed]
     return job.stage(f"resnet18-{split}-{seed}-{fold}", settings, compute)
+
+
+def _named(scores: tuple[NDArray[Any], ...], embedding: NDArray[Any], suffix: str) -> Arrays:
+    named = {"class8": scores[0], "broad": scores[1], "embedding": embedding}
+    return {name + suffix: values.astype(np.float32) for name, values in named.items()}
 
 
 def _fit(
@@ -155,7 +173,7 @@ def _state_path(job: Job, seed: int) -> Path:
 def network_of(job: Job, neurons: NeuronSet, seed: int) -> ResnetClassifier:
     """The network taught with all neurons."""
     fold_answers(job, neurons, "all", seed, 0)
-    network = ResnetClassifier(teaching_of(job).shape)
+    network = ResnetClassifier(fitting(teaching_of(job), neurons).shape)
     with np.load(_state_path(job, seed)) as stored:
         network.load_state_dict({name: torch.from_numpy(array) for name, array in stored.items()})
     return network.eval()

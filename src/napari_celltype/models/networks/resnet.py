@@ -9,7 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ResnetBody", "ResnetClassifier", "ResnetShape", "turned"]
+__all__ = ["NOTHING", "ResnetBody", "ResnetClassifier", "ResnetShape", "turned"]
+
+
+NOTHING = 127 / 255
+"""What a pixel is that no neurite crosses; see :func:`napari_celltype.models.neuron_image.draw`."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,9 @@ class ResnetBody(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        # neurons cover little of an image: the usual mean and spread of photographs would be far off
-        maps: Tensor = self.stages(self.shrink(self.stem((images - 0.05) / 0.15)))
+        """Maps of images."""
+        # nothing is at half: the border of zeros that convolutions add is then as empty as the image around a neuron
+        maps: Tensor = self.stages(self.shrink(self.stem((images - NOTHING) * 6)))
         return maps
 
 
@@ -127,7 +132,7 @@ class ResnetClassifier(nn.Module):
         return [head(seen) for head in self.heads], embedding
 
     def summarise(self, images: Tensor, views: int = 4) -> tuple[Tensor, ...]:
-        """Log-probabilities of each question and the embedding, averaged over turns by right angles about z."""
+        """Log-probabilities of each question and the embedding, averaged over the neuron and its mirror images."""
         found = [self(turned(images, bits)) for bits in _TURNS[:views]]
         shares = [
             torch.stack([logits[q].softmax(dim=1) for logits, _ in found]).mean(dim=0).clamp_min(1e-9).log()
@@ -136,16 +141,8 @@ class ResnetClassifier(nn.Module):
         return (*shares, torch.stack([embedding for _, embedding in found]).mean(dim=0))
 
 
-_TURNS = (
-    (0, 0, 0, 0),
-    (1, 1, 0, 0),
-    (0, 1, 0, 1),
-    (1, 0, 0, 1),
-    (1, 0, 0, 0),
-    (0, 1, 0, 0),
-    (0, 0, 0, 1),
-    (1, 1, 0, 1),
-)
+_TURNS = ((0, 0, 0, 0), (1, 0, 0, 0), (0, 0, 1, 0), (1, 0, 1, 0))
+"""Which axes are mirrored in each view: x and z, since y points to where the neuron reaches farther."""
 
 
 def turned(images: Tensor, bits: tuple[int, int, int, int] | Tensor) -> Tensor:
