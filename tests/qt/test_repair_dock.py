@@ -135,7 +135,7 @@ def test_keys_accept_refuse_choose_and_go_on(dock, qtbot):
     dock.previous_jump()
     dock.reopen()
     assert states(dock)[1] == "open"
-    assert "reconsider" in dock.undo_button.toolTip()
+    assert "reconsider" in dock.steps.undo_button.toolTip()
 
 
 @pytest.mark.parametrize(("key", "modifier", "expected"), [("A", "No", "accepted"), ("R", "No", "refused")])

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QToolTip, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout
 
 from napari_celltype.errors import CelltypeError
 from napari_celltype.morphology.zjumps import MIN_DZ_UM, MIN_SLOPE
@@ -25,13 +24,14 @@ from .repair_defects_tab import DefectsTab
 from .repair_files import FilesBar
 from .repair_flight import Flight
 from .repair_jumps_tab import JumpsTab
-from .repair_keys import bind_in_dock, help_text
+from .repair_keys import bind_in_dock
 from .repair_layers import RepairOverlay
 from .repair_nodes_tab import NodesTab
 from .repair_offer import offer_earlier_work
 from .repair_panels import MessageBar, NumbersPanel, QuestionBar
 from .repair_picture import RepairPicture
 from .repair_side_view import SideView
+from .repair_undo_bar import UndoBar
 from .session import PLUGIN
 
 __all__ = ["RepairDock"]
@@ -105,37 +105,23 @@ class RepairDock(RepairActions, Dock):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(3)
-        column.addLayout(self._build_top())
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.chooser, 1)
+        self.steps = UndoBar(self)
+        top.addWidget(self.steps)
+        column.addLayout(top)
         column.addWidget(self.banner)
         column.addWidget(self.question)
         column.addWidget(splitter, 1)
         column.addWidget(self.numbers)
         column.addWidget(self.files)
 
-    def _build_top(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        bar.addWidget(self.chooser, 1)
-        self.undo_button = self._tool("↶", self.undo)
-        self.redo_button = self._tool("↷", self.redo)
-        self.help_button = self._tool("?", self._on_help_clicked)
-        self.help_button.setToolTip(help_text())
-        for button in (self.undo_button, self.redo_button, self.help_button):
-            bar.addWidget(button)
-        return bar
-
-    def _tool(self, text: str, slot: Any) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setFixedSize(26, 24)
-        button.clicked.connect(slot)
-        return button
-
     def _connect(self) -> None:
         document = self.document
         document.closed.connect(self._on_item_closed)
         document.current_neuron_changed.connect(self._on_current_changed)
-        document.history.changed.connect(self._on_history_changed)
+        document.history.changed.connect(self.steps.refresh)
         self.session.viewer.layers.events.removed.connect(self._on_layer_removed)
         self.jumps.selected.connect(self._on_jump_selected)
 
@@ -150,7 +136,7 @@ class RepairDock(RepairActions, Dock):
         self.chooser.tear_down()
         document.closed.disconnect(self._on_item_closed)
         document.current_neuron_changed.disconnect(self._on_current_changed)
-        document.history.changed.disconnect(self._on_history_changed)
+        document.history.changed.disconnect(self.steps.refresh)
         if self.session.has_viewer:
             self.session.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.side_view.tear_down()
@@ -224,7 +210,7 @@ class RepairDock(RepairActions, Dock):
         self.jumps.refresh()
         self.files.refresh()
         self.nodes.refresh()
-        self._name_undo()
+        self.steps.refresh()
         self.picture.draw_jumps()
         self._slow.start(_SLOW_MS)
 
@@ -238,15 +224,6 @@ class RepairDock(RepairActions, Dock):
         self.tabs.setTabText(2, f"Defects ({serious})" if serious else "Defects")
         if repair is not None:
             self.numbers.show_numbers(repair.before, repair.after)
-
-    def _name_undo(self) -> None:
-        repair = self.repair
-        for button, verb, key, label in (
-            (self.undo_button, "Undo", "Ctrl+Z", repair.undo_label if repair else ""),
-            (self.redo_button, "Redo", "Ctrl+Shift+Z", repair.redo_label if repair else ""),
-        ):
-            button.setEnabled(bool(label))
-            button.setToolTip(f"{verb}: {label} ({key})" if label else f"Nothing to {verb.lower()}")
 
     def _on_repair_changed(self) -> None:
         repair = self.repair
@@ -321,9 +298,3 @@ class RepairDock(RepairActions, Dock):
             if all(layer in ours for layer in self.session.layers_of(self.repair.item_id)):
                 self._let_go()
                 self._show_current()
-
-    def _on_history_changed(self) -> None:
-        self._name_undo()
-
-    def _on_help_clicked(self) -> None:
-        QToolTip.showText(QCursor.pos(), help_text(), self.help_button)

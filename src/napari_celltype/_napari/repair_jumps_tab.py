@@ -7,12 +7,10 @@ from typing import Any
 from qtpy.QtCore import QItemSelectionModel, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QButtonGroup,
     QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QMenu,
     QPushButton,
     QSizePolicy,
     QTableView,
@@ -20,25 +18,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_celltype.morphology.repair import MODES
 from napari_celltype.workbench.repair_jumps import JumpRow
 from napari_celltype.workbench.repair_neuron import warn_of_depth
 from napari_celltype.workbench.repair_session import RepairSession
 from napari_celltype.workbench.repair_state import JumpKey, JumpState
 
 from .plots.theme import PlotTheme
+from .repair_mode_bar import ModeBar
 from .repair_panels import ThresholdPanel
 from .repair_table import JumpTable
 
 __all__ = ["JumpsTab"]
-
-_MODE_TIPS = {
-    "align": "Shift the node and all downstream until the step is flat (1)",
-    "split": "Spread the jump evenly over its section; both ends stay (2)",
-    "tilt": "Flatten the step and let the shift fade to nothing along the branch (3)",
-    "cut": "Take the node off its parent; nothing moves (4)",
-}
-
 
 _WIDEST = ("88888", "+888.8", "888.8 ⚠", "88,888", "88,888", "●● accepted", "align")
 
@@ -92,7 +82,8 @@ class JumpsTab(QWidget):
         column.addWidget(self.summary)
         column.addWidget(self.table, 1)
         column.addLayout(self._build_verdicts())
-        column.addLayout(self._build_modes())
+        self.modes = ModeBar(self)
+        column.addWidget(self.modes)
 
     def _build_verdicts(self) -> QHBoxLayout:
         bar = QHBoxLayout()
@@ -108,34 +99,6 @@ class JumpsTab(QWidget):
         for button in (self.accept_button, self.refuse_button, self.reopen_button, self.above_button):
             bar.addWidget(button)
         bar.addWidget(self.go_on)
-        return bar
-
-    def _build_modes(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        self.mode_buttons: dict[str, QPushButton] = {}
-        self._modes = QButtonGroup(self)
-        for number, mode in enumerate(MODES, 1):
-            button = QPushButton(f"{number} {mode}")
-            button.setToolTip(_MODE_TIPS[mode])
-            button.setCheckable(True)
-            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            button.setMinimumWidth(58)
-            self._modes.addButton(button, number - 1)
-            self.mode_buttons[mode] = button
-            bar.addWidget(button)
-        self._modes.idClicked.connect(self._on_mode_clicked)
-        self.all_button = QPushButton("All open")
-        self.all_button.setToolTip("Decide about every open jump in the list at once")
-        menu = QMenu(self.all_button)
-        for text, slot in (
-            ("Accept all open jumps", self.accept_all),
-            ("Refuse all open jumps", self.refuse_all),
-            ("Refuse those marked ⚠ (steep beside the step too)", self.refuse_steep),
-        ):
-            menu.addAction(text, slot)
-        self.all_button.setMenu(menu)
-        bar.addWidget(self.all_button)
         return bar
 
     def _button(self, text: str, tip: str, slot: Any) -> QPushButton:
@@ -201,10 +164,7 @@ class JumpsTab(QWidget):
         usable = row is not None and not row.is_gone
         for button in (self.accept_button, self.refuse_button, self.reopen_button, self.above_button):
             button.setEnabled(usable)
-        for mode, button in self.mode_buttons.items():
-            button.setEnabled(usable)
-            button.setChecked(row is not None and row.mode == mode)
-        self.all_button.setEnabled(n_open > 0)
+        self.modes.show_mode(None if row is None else row.mode, usable=usable, n_open=n_open)
 
     def select(self, key: JumpKey | None) -> None:
         """Make a jump the current one."""
@@ -287,9 +247,6 @@ class JumpsTab(QWidget):
         """Choose how the selected jumps are mended."""
         self._decide(self.chosen, None, mode)
         self._enable()
-
-    def _on_mode_clicked(self, number: int) -> None:
-        self.set_mode(MODES[number])
 
     def step(self, by: int) -> None:
         """Go to the jump ``by`` lines further on."""
