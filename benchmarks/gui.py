@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import napari
 import numpy as np
@@ -253,9 +254,166 @@ def compare_with_shapes(viewer: napari.Viewer, neuron: Neuron) -> None:
     )
 
 
+def measure_rig(viewer: napari.Viewer) -> None:
+    """The rig's loop on the sample recording: open, predict, drag, place on the map, lay out own cells."""
+    from napari_celltype._napari.celltype_control import control_of
+    from napari_celltype._napari.celltype_dock import CellTypeDock
+    from napari_celltype._napari.map_dock import MapDock
+    from napari_celltype._napari.session import PLUGIN
+    from napari_celltype.samples.recording import sample_recording
+
+    sample_recording()  # simulated once, which is not the window's work
+    session = session_of(viewer)
+    with Probe() as probe:
+        viewer.open_sample(PLUGIN, "recording")
+        settle(0.05, until=lambda: traces_are_drawn(viewer))
+    say("ticks while opening the sample", probe.gaps)
+    start = now()
+    session.open_dock("Cell type")
+    say("open the Cell type dock", [since(start)])
+    control = control_of(session)
+    with Probe() as probe:
+        settle(0.1, until=lambda: not control.is_working, limit_s=120)
+    say("ticks while predicting for the first time (torch is imported)", probe.gaps)
+    dock = next(d for d in viewer.window.dock_widgets.values() if isinstance(d, RecordingDock))
+    assert any(isinstance(d, CellTypeDock) for d in viewer.window.dock_widgets.values())
+    measure_opening_warm(viewer, control)
+    measure_clicks(control)
+    measure_drag(dock, control)
+    start = now()
+    _, cell_map = viewer.window.add_plugin_dock_widget(PLUGIN, "Map")
+    say("open the Map dock", [since(start)])
+    assert isinstance(cell_map, MapDock)
+    with Probe() as probe:
+        settle(0.2, until=lambda: bool(cell_map.places) and len(cell_map.maps) > 1, limit_s=60)
+    say("ticks while the maps are loaded and the cell placed", probe.gaps)
+    measure_places(cell_map)
+    measure_refit(cell_map)
+
+
+def measure_opening_warm(viewer: napari.Viewer, control: Any) -> None:
+    """From a recording becoming current to its first verdict on the screen, models loaded."""
+    from napari_celltype.samples.recording import sample_recording
+    from napari_celltype.workbench import Item
+
+    times, gaps = [], []
+    for seed in (1, 3, 4):
+        recording = sample_recording(seed)
+        session = session_of(viewer)
+        with Probe() as probe:
+            start = now()
+            item = Item.holding(recording)
+            session.document.add(item)
+            session.document.make_current(item.id)
+            settle(0.0, until=lambda item=item: control.cells.call(item.id).verdict is not None, limit_s=60)
+            QApplication.processEvents()
+            times.append(since(start))
+            settle(0.1, until=lambda: not control.is_working, limit_s=60)
+        gaps += probe.gaps
+    say("a recording becomes current, models warm: to its verdict", times)
+    say("    ticks meanwhile, until everything is answered", gaps)
+
+
+def measure_clicks(control: Any) -> None:
+    """From a window chosen by a click to the verdict on it, in region and rectangle."""
+    times = []
+    item_id = control.item_id
+    with Probe() as probe:
+        for _ in range(8):
+            start = now()
+            control.attempt(control.cells.step_suggested, 1)
+            settle(0.0, until=lambda: _is_judged(control, item_id), limit_s=30)
+            QApplication.processEvents()
+            times.append(since(start))
+            settle(0.0, until=lambda: not control.is_working, limit_s=30)
+    say("a suggested window is taken: to its verdict (target 300)", times)
+    say("    ticks meanwhile, until everything is answered", probe.gaps)
+
+
+def _is_judged(control: Any, item_id: str) -> bool:
+    verdict = control.cells.call(item_id).verdict
+    return verdict is not None and verdict.window == control.cells.window(item_id)
+
+
+def measure_drag(dock: RecordingDock, control: Any) -> None:
+    """Drag the region for two seconds, as a mouse would, at 60 places a second; then let go."""
+    item_id = control.item_id
+    region = dock.window_line.region
+    answers: list[float] = []
+
+    def note(_: str) -> None:
+        answers.append(time.perf_counter())
+
+    control.cells.answered.connect(note)
+    window = control.cells.window(item_id)
+    steps = []
+    with Probe() as probe:
+        began = time.perf_counter()
+        number = 0
+        while time.perf_counter() - began < 2.0:
+            shift = 5e-4 * np.sin(number / 12)
+            steps.append(timed(lambda shift=shift: _drag_to(region, window, shift)))
+            number += 1
+            time.sleep(max(0.0, began + number / 60 - time.perf_counter()))
+        took = time.perf_counter() - began
+        n_answers = len(answers)
+        start = now()
+        region.item.sigRegionChangeFinished.emit(region.item)
+        settle(0.0, until=lambda: _is_judged(control, item_id), limit_s=30)
+        QApplication.processEvents()
+        dropped = since(start)
+    control.cells.answered.disconnect(note)
+    settle(0.0, until=lambda: not control.is_working, limit_s=30)
+    say("drag the window: step to screen", steps)
+    say("    ticks meanwhile", probe.gaps)
+    print(f"    verdicts while dragging: {n_answers / took:.1f} a second (target 15)", flush=True)
+    say("let go: to the verdict (target 300)", [dropped])
+
+
+def _drag_to(region: Any, window: Any, shift_s: float) -> None:
+    for line, end_s in zip(region.item.lines, (window.start_s, window.stop_s), strict=True):
+        line.setPos(end_s + shift_s)
+
+
+def measure_places(dock: Any) -> None:
+    """Placing a cell on each map from what is measured of it; the worker's arithmetic alone."""
+    from napari_celltype._napari.map_subjects import subject_of
+
+    for cell_map, _ in dock.maps:
+        subject = subject_of(cell_map, dock.document)
+        if subject.current is None or subject.value(subject.current) is None:
+            continue
+        list(subject.steps(cell_map, [subject.current]))
+        times = [timed(lambda s=subject, m=cell_map: list(s.steps(m, [s.current])), events=0) for _ in range(9)]
+        say(f"place a cell on {cell_map.name} (target 50)", times)
+
+
+def measure_refit(dock: Any) -> None:
+    """Lay out 600 made-up cells while the window is watched."""
+    import pandas as pd
+
+    from napari_celltype.models.catalogue import load_model
+    from napari_celltype.models.features import FEATURE_NAMES
+    from napari_celltype.workbench.place import OwnCells
+
+    model: Any = load_model("ephys-map", device="cpu")
+    rng = np.random.default_rng(0)
+    scaled = model.doubts.means[rng.integers(5, size=600)] + 0.4 * rng.normal(size=(600, len(FEATURE_NAMES)))
+    table = pd.DataFrame(model.preparation.raw(scaled), columns=list(FEATURE_NAMES))
+    dock.own.take(OwnCells.of(table))
+    known = len(dock.maps)
+    with Probe() as probe:
+        start = now()
+        dock.own.bar.go.click()
+        settle(0.0, until=lambda: len(dock.maps) > known, limit_s=120)
+        QApplication.processEvents()
+    say("lay out 600 own cells", [since(start)])
+    say("    ticks meanwhile", probe.gaps)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("recording", "neuron", "repair"))
+    parser.add_argument("--only", choices=("recording", "neuron", "repair", "rig"))
     only = parser.parse_args().only
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; wall, and the GUI thread's own time", flush=True)
     viewer = new_viewer(size=(1280, 720))
@@ -266,6 +424,10 @@ def main() -> None:
         settle(0.3)
     if only in (None, "neuron"):
         measure_neuron(viewer)
+        viewer.layers.clear()
+        settle(0.3)
+    if only in (None, "rig"):
+        measure_rig(viewer)
         viewer.layers.clear()
         settle(0.3)
     if only in (None, "repair"):

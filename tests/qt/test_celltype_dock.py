@@ -455,15 +455,18 @@ def test_the_kind_the_model_looks_at_is_marked_and_a_failed_snap_unmarks_it(both
     assert not form.kinds["peak"].isChecked()
 
 
-def test_words_beside_the_window_stand_where_there_is_room(both, qtbot):
+def test_words_beside_the_window_stand_where_there_is_room_and_never_beyond_the_edge(both, qtbot):
     dock, recording = both
-    answered(dock, qtbot)
-    region = recording.window_line.region
-    shown = []
-    for low, high in ((0.05, 0.16), (0.0, 0.07)):
-        recording.traces.voltage.vb.setXRange(low, high, padding=0)
-        shown.append([bool(label.format) for label in region._labels])
-    assert shown == [[False, True], [True, False]]
+    item = answered(dock, qtbot)
+    region, box = recording.window_line.region, recording.traces.voltage.vb
+    window = dock.cells.window(item)
+    for low, high, right in ((0.05, 0.16, True), (0.0, 0.07, False), (0.0585, 0.0625, None)):
+        box.setXRange(low, high, padding=0)
+        width = region.label.boundingRect().width() / box.width() * (high - low)
+        x = region.label.pos().x()
+        assert low - 1e-9 <= x <= high - width + 1e-9
+        if right is not None:
+            assert (x > window.stop_s) == right
 
 
 def test_answers_that_come_while_a_neuron_is_shown_in_3d_are_drawn_afterwards(viewer, qtbot):

@@ -96,7 +96,7 @@ class CellTypeDock(RigDock):
         scroll.setMinimumWidth(upper.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         splitter.addWidget(scroll)
         splitter.addWidget(self.tabs)
-        splitter.setSizes([330, 310])
+        splitter.setSizes([290, 350])
         splitter.setChildrenCollapsible(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 4, 6, 4)

@@ -150,7 +150,7 @@ class BandPlot(_Plots):
             brushes = [pg.mkBrush(None if hollow else colour) for hollow in abstained]
             plot.plot(places, column, pen=pg.mkPen(colour, width=1))
             plot.addItem(pg.ScatterPlotItem(places, column, size=7, pen=pg.mkPen(colour, width=1.5), brush=brushes))
-        step = max(1, len(places) // 10)
+        step = -(-len(places) // 8)
         plot.getAxis("bottom").setTicks([[(int(i), str(self.votes[i].number)) for i in places[::step]]])
         plot.setXRange(-0.5, len(places) - 0.5, padding=0.0)
         plot.setYRange(0.0, 1.0, padding=0.06)

@@ -13,7 +13,8 @@ from .plots.trace_view import TraceView
 
 __all__ = ["WindowRegion"]
 
-_ABOVE_TRACES = 20
+_ABOVE_TRACES, _BELOW_TRACES = 20, -5
+_GAP_PX = 5
 
 
 class WindowRegion:
@@ -35,20 +36,19 @@ class WindowRegion:
         self._dark = True
         self.item = pg.LinearRegionItem(swapMode="block")
         self.shadow = pg.LinearRegionItem(movable=False)
-        # one at either edge: words stand where there is room for them
-        self._labels = tuple(
-            pg.InfLineLabel(line, "", position=0.95, anchors=[anchor, anchor])
-            for line, anchor in zip(self.item.lines, ((1.02, 0.0), (-0.02, 0.0)), strict=True)
-        )
+        self.label = pg.TextItem("", anchor=(0.0, 0.0))
         self._box = traces.voltage.vb
         self.text = ""
         self.item.setToolTip("Action potential window. Drag to move it, drag an edge to resize it.")
         for region in (self.item, self.shadow):
-            region.setZValue(_ABOVE_TRACES)
+            region.setZValue(_BELOW_TRACES)
             region.hide()
+        self.label.setZValue(_ABOVE_TRACES)
         traces.voltage.vb.addItem(self.item, ignoreBounds=True)
+        traces.voltage.vb.addItem(self.label, ignoreBounds=True)
         traces.current.vb.addItem(self.shadow, ignoreBounds=True)
-        self._box.sigXRangeChanged.connect(self._on_range_changed)
+        self._box.sigRangeChanged.connect(self._on_range_changed)
+        self._box.sigResized.connect(self._on_range_changed)
         self.item.sigRegionChanged.connect(self._on_region_changed)
         self.item.sigRegionChangeFinished.connect(self._on_region_finished)
         self.set_colour(OTHER_CLASS_COLOUR)
@@ -82,18 +82,19 @@ class WindowRegion:
     def say(self, text: str, colour: str) -> None:
         """Name beside the window, and its colour."""
         self.text = text
-        for label in self._labels:
-            label.setColor(self._readable(colour))
+        self.label.setText(text, self._readable(colour))
         self._place_words()
         self.set_colour(colour)
 
     def _place_words(self) -> None:
-        """Right of the window while it is in the left half of what is in view, else left of it."""
-        low, high = self._box.viewRange()[0]
-        start, stop = self.bounds_s
-        early = (start + stop) / 2 < (low + high) / 2
-        for label, here in zip(self._labels, (not early, early), strict=True):
-            label.setFormat(self.text if here else "")
+        """Beside the window, on the side with more room, at the top; never beyond the edge of what is in view."""
+        (low, high), (_, top) = self._box.viewRange()
+        wide, width = max(self._box.width(), 1.0), self.label.boundingRect().width()
+        start, stop = ((end - low) / (high - low) * wide for end in self.bounds_s)
+        left = stop + _GAP_PX if start + stop < wide else start - _GAP_PX - width
+        left = min(max(left, 0.0), max(wide - width, 0.0))
+        self.label.setPos(low + left / wide * (high - low), top)
+        self.label.setVisible(bool(self.text) and self.item.isVisible())
 
     def _on_range_changed(self, *_: object) -> None:
         self._place_words()
@@ -118,14 +119,14 @@ class WindowRegion:
     def apply_theme(self, theme: PlotTheme) -> None:
         """Readable on the theme's ground."""
         self._dark = theme.dark
-        for label in self._labels:
-            label.fill = pg.mkBrush(theme.background)
-            label.update()
+        self.label.fill = pg.mkBrush(theme.background)
+        self.label.update()
 
     def _on_region_changed(self, _: object) -> None:
         if not self._placing:
             start, stop = self.bounds_s
             self.shadow.setRegion((start, stop))
+            self._place_words()
             self._on_drag(start, stop)
 
     def _on_region_finished(self, _: object) -> None:

@@ -210,7 +210,7 @@ def _write(layer: Any, shown: Shown, features: dict[str, list[Any]], longest_s: 
     )
     layer.features = pd.DataFrame(features)
     # on the dark of the overview the colours themselves are too dark to read
-    texts = np.array([rgba(lightened(colour)) for colour in colours])
+    texts = np.array([rgba(lightened(colour, 0.65)) for colour in colours])
     late = shown[0][0].start_s > 0.6 * longest_s
     layer.text = {
         "string": "{text}",

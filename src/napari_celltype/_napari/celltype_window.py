@@ -5,45 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_celltype.ephys.windows import ApWindow
 from napari_celltype.workbench.classify_names import spoken
+from napari_celltype.workbench.classify_session import MODEL
 from napari_celltype.workbench.classify_text import percent
 from napari_celltype.workbench.classify_values import CellCall, Verdict
-from napari_celltype.workbench.classify_windows import SHORTEST_S, WINDOW, drawn
+from napari_celltype.workbench.classify_windows import STEP_S, WINDOW, drawn
 
 from .celltype_control import control_of
 from .celltype_region import WindowRegion
+from .celltype_window_form import WindowForm
 from .plots.palette import OTHER_CLASS_COLOUR, class_colour
 from .plots.theme import PlotTheme
+from .rig_keys import WINDOW_KEYS, bind_keys
 
 if TYPE_CHECKING:
     from .recording_dock import RecordingDock
 
 __all__ = ["WINDOW_KEYS", "WindowLine"]
-
-_STEP_S = 0.0001
-
-WINDOW_KEYS: tuple[tuple[str, str, str], ...] = (
-    ("W", "next suggested window", "_on_key_next"),
-    ("Shift+W", "suggested window before", "_on_key_previous"),
-    ("Shift+Right", "window 0.1 ms later", "_on_key_later"),
-    ("Shift+Left", "window 0.1 ms earlier", "_on_key_earlier"),
-    ("Shift+Up", "window 0.1 ms longer", "_on_key_longer"),
-    ("Shift+Down", "window 0.1 ms shorter", "_on_key_shorter"),
-    ("S", "snap to the spike", "_on_key_spike"),
-    ("O", "snap to the stimulus onset", "_on_key_onset"),
-    ("Z", "zoom to the window", "_on_key_zoom"),
-    ("P", "predict", "_on_key_predict"),
-    ("A", "accept: put the cell into the table", "_on_key_accept"),
-    ("Ctrl+PgDown", "next recording", "_on_key_next_file"),
-    ("Ctrl+PgUp", "previous recording", "_on_key_previous_file"),
-    ("Ctrl+Z", "undo", "_on_key_undo"),
-    ("Ctrl+Shift+Z", "redo", "_on_key_redo"),
-)
 
 
 class WindowLine(QWidget):
@@ -57,10 +38,7 @@ class WindowLine(QWidget):
         self._traces = dock.traces
         self.region = WindowRegion(dock.traces, self._on_region_dragged, self._on_region_dropped)
         self._build()
-        for key, _, slot in WINDOW_KEYS:
-            shortcut = QShortcut(QKeySequence(key), dock)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(getattr(self, slot))
+        bind_keys(dock, WINDOW_KEYS, self)
         document = self._document
         document.chosen.connect(self._on_chosen)
         document.current_recording_changed.connect(self._on_current_changed)
@@ -69,59 +47,24 @@ class WindowLine(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.title = QLabel("Window")
-        self.start = self._spin("Begin of the window in ms since the sweep began")
-        self.length = self._spin("Length of the window in ms")
-        self.length.setRange(SHORTEST_S * 1e3, 1e4)
+        self.form = WindowForm()
+        self.start, self.length, self.said = self.form.start, self.form.length, self.form.said
         self.start.editingFinished.connect(self._on_typed)
         self.length.editingFinished.connect(self._on_typed)
+        buttons = self.form.buttons
+        for button, slot in (
+            (self.form.kinds["peak"], self._on_key_spike),
+            (self.form.kinds["onset"], self._on_key_onset),
+            (buttons["before"], self._on_key_previous),
+            (buttons["after"], self._on_key_next),
+            (buttons["zoom"], self._on_key_zoom),
+            (buttons["undo"], self._on_key_undo),
+            (buttons["redo"], self._on_key_redo),
+        ):
+            button.clicked.connect(slot)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
-        for widget in (self.title, self.start, QLabel("for"), self.length):
-            row.addWidget(widget)
-        self.buttons = {
-            text: self._button(text, tip, slot)
-            for text, tip, slot in (
-                (
-                    "Spike",
-                    "Put the window around the nearest spike: 1 ms before to 2 ms after its peak (S)",
-                    "_on_key_spike",
-                ),
-                ("Onset", "Put the window around the stimulus onset: 25 ms to each side (O)", "_on_key_onset"),
-                ("◂", "Suggested window before (Shift+W)", "_on_key_previous"),
-                ("▸", "Next suggested window (W)", "_on_key_next"),
-                ("⌕", "Zoom to the window (Z)", "_on_key_zoom"),
-                ("↶", "Undo (Ctrl+Z)", "_on_key_undo"),
-                ("↷", "Redo (Ctrl+Shift+Z)", "_on_key_redo"),
-            )
-        }
-        for button in self.buttons.values():
-            row.addWidget(button)
-        self.said = QLabel()
-        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        row.addWidget(self.said, 1)
-
-    def _spin(self, tip: str) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
-        spin.setDecimals(2)
-        spin.setRange(0.0, 1e7)
-        spin.setSingleStep(_STEP_S * 1e3)
-        spin.setSuffix(" ms")
-        spin.setKeyboardTracking(False)
-        spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        spin.setFixedWidth(82)
-        spin.setToolTip(tip)
-        return spin
-
-    def _button(self, text: str, tip: str, slot: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setFixedHeight(24)
-        button.setMinimumWidth(24)
-        button.clicked.connect(getattr(self, slot))
-        return button
+        row.addWidget(self.form)
 
     def tear_down(self) -> None:
         """Let go of document and session."""
@@ -147,15 +90,12 @@ class WindowLine(QWidget):
         item_id, window = self.control.item_id, self.window
         recording = self.cells.recording(item_id)
         self.setEnabled(recording is not None)
-        for widget in (self.start, self.length):
-            widget.setEnabled(window is not None)
+        self.form.show_window(window)
+        self.form.mark_kind(*self.cells.window_kind(item_id))
         if recording is None or window is None or item_id is None:
             self.region.hide()
             self.said.setText("")
             return
-        with QSignalBlocker(self.start), QSignalBlocker(self.length):
-            self.start.setValue(window.start_s * 1e3)
-            self.length.setValue(window.duration_s * 1e3)
         call = self.cells.call(item_id)
         if window.sweep in self._document.selected_sweeps(item_id):
             self.region.place(window.start_s, window.stop_s, recording.sweeps[window.sweep].duration_s)
@@ -163,8 +103,7 @@ class WindowLine(QWidget):
         else:
             self.region.hide()
         number = recording.sweeps[window.sweep].number
-        self.said.setText(f"  Sweep {number}: {window.reason or 'drawn by hand'}")
-        self.said.setToolTip(self.said.text().strip())
+        self.said.setText(f"Sweep {number}: {window.reason or 'drawn by hand'}")
 
     def _colour(self, window: ApWindow, call: CellCall) -> None:
         verdict = _verdict_on(call)
@@ -176,7 +115,7 @@ class WindowLine(QWidget):
         self.region.say(text, OTHER_CLASS_COLOUR if verdict.abstained else class_colour(verdict.label))
 
     def _on_chosen(self, item_id: str, what: str) -> None:
-        if what != WINDOW or item_id != self.control.item_id:
+        if item_id != self.control.item_id or what not in (WINDOW, MODEL):
             return
         window = self.window
         shown = self._document.selected_sweeps(item_id)
@@ -206,9 +145,7 @@ class WindowLine(QWidget):
         window = self.window
         if window is None:
             return
-        with QSignalBlocker(self.start), QSignalBlocker(self.length):
-            self.start.setValue(start_s * 1e3)
-            self.length.setValue((stop_s - start_s) * 1e3)
+        self.form.show_span(start_s, stop_s)
         self.control.preview(drawn(window.sweep, start_s, stop_s, window))
 
     def _on_region_dropped(self, start_s: float, stop_s: float) -> None:
@@ -236,19 +173,21 @@ class WindowLine(QWidget):
             self._choose(window.start_s + start_s, window.stop_s + stop_s, label)
 
     def _on_key_later(self) -> None:
-        self._nudge(_STEP_S, _STEP_S, "Move the window later")
+        self._nudge(STEP_S, STEP_S, "Move the window later")
 
     def _on_key_earlier(self) -> None:
-        self._nudge(-_STEP_S, -_STEP_S, "Move the window earlier")
+        self._nudge(-STEP_S, -STEP_S, "Move the window earlier")
 
     def _on_key_longer(self) -> None:
-        self._nudge(0.0, _STEP_S, "Lengthen the window")
+        self._nudge(0.0, STEP_S, "Lengthen the window")
 
     def _on_key_shorter(self) -> None:
-        self._nudge(0.0, -_STEP_S, "Shorten the window")
+        self._nudge(0.0, -STEP_S, "Shorten the window")
 
     def _attempt(self, action: Callable[..., None], *args: Any) -> None:
         self.control.attempt(action, *args)
+        # a button that could not do what it says must not look as if it had
+        self.form.show_window(self.window)
 
     def _on_key_next(self) -> None:
         self._attempt(self.cells.step_suggested, 1)

@@ -63,7 +63,7 @@ class WindowForm(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3)
-        for widget in (QLabel("Window"), self.start, QLabel("for"), self.length):
+        for widget in (self.start, QLabel("for"), self.length):
             row.addWidget(widget)
         for button in (*self.kinds.values(), *self.buttons.values()):
             row.addWidget(button)
@@ -103,7 +103,7 @@ def _spin(tip: str) -> QDoubleSpinBox:
     spin.setSuffix(" ms")
     spin.setKeyboardTracking(False)
     spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    spin.setFixedWidth(spin.fontMetrics().horizontalAdvance("00000.00 ms") + 14)
+    spin.setFixedWidth(spin.fontMetrics().horizontalAdvance("00000.00 ms") + 10)
     spin.setToolTip(tip)
     return spin
 
@@ -112,5 +112,5 @@ def _button(text: str, tip: str) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setToolTip(tip)
-    button.setMinimumSize(24, 24)
+    button.setMinimumSize(max(24, button.sizeHint().width()), 24)
     return button

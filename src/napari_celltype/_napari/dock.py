@@ -13,6 +13,9 @@ from .session import PLUGIN, Session, session_of
 
 __all__ = ["Dock"]
 
+_HIGH_ENOUGH = 1000
+"""Pixels of window height from which docks at a side may stand below each other."""
+
 
 class Dock(QWidget):
     """Base of the docks.
@@ -96,8 +99,30 @@ class Dock(QWidget):
             window.resizeDocks([dock], [min(self.first_size, window.height() // 2)], Qt.Orientation.Vertical)
             # below the layer list there was no room for it, and Qt has made the window higher than the user had it
             QTimer.singleShot(0, self._restore_window_size)
-        elif area != Qt.DockWidgetArea.NoDockWidgetArea:
+        elif area != Qt.DockWidgetArea.NoDockWidgetArea and not self._share_place(dock, window, area):
             window.resizeDocks([dock], [min(2 * self.first_size, window.width() // 2)], Qt.Orientation.Horizontal)
+
+    def _share_place(self, dock: QDockWidget, window: QMainWindow, area: Any) -> bool:
+        """In a low window, stand behind tabs with our other docks of this side: stacked, each would be too low to read.
+
+        Whoever drags one out of the tabs has them side by side.
+        """
+        if window.height() >= _HIGH_ENOUGH:
+            return False
+        others = [
+            other
+            for other in window.findChildren(QDockWidget)
+            if other is not dock
+            and other.objectName().endswith(f"({PLUGIN})")
+            and other.isVisible()
+            and not other.isFloating()
+            and window.dockWidgetArea(other) == area
+        ]
+        if not others or dock in window.tabifiedDockWidgets(others[-1]):
+            return bool(others)
+        window.tabifyDockWidget(others[-1], dock)
+        QTimer.singleShot(0, dock.raise_)
+        return True
 
     def _read_window_size(self) -> tuple[int, int] | None:
         window = getattr(self.session.viewer, "window", None)

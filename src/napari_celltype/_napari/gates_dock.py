@@ -8,15 +8,11 @@ from typing import Any
 
 from qtpy.QtCore import QPoint, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QMenu,
     QProgressBar,
     QSizePolicy,
     QStackedLayout,
-    QToolButton,
     QToolTip,
     QVBoxLayout,
     QWidget,
@@ -35,29 +31,17 @@ from napari_celltype.workbench.measured import (
 )
 from napari_celltype.workbench.selection import CellSelection, selected_cells_of
 
-from .dock import Dock
+from .gates_panels import GatesBar
 from .gates_steps import cell_steps, reference_steps, sheet_steps
 from .jobs import LatestJob
 from .notices import report_error
 from .plots.export import FIGURE_FILTER, save_figure
 from .plots.heatmap import HeatmapView, Place
 from .plots.theme import PlotTheme
+from .rig_dock import RigDock
 
 __all__ = ["GatesDock"]
 
-ORDER_TEXTS = {
-    "stimulus": "by stimulus",
-    "gate": "most open first",
-    "contribution": "most telling first",
-    "similarity": "alike together (tree)",
-    "table": "as in the table",
-}
-SHOWN_TEXTS = {
-    "averages": "class averages",
-    "all": "all cells, clustered",
-    "by class": "all cells, by class",
-    "selected": "cells selected on the map",
-}
 NO_RECORDING = (
     "No recording is open; the class averages are shown.\nOpen one, or choose File › Open Sample › napari-celltype."
 )
@@ -65,7 +49,7 @@ NO_CELLS = "The installed model keeps no gates of single reference cells; only c
 NO_SELECTION = "No reference cells are selected: draw around some in the Map dock. Class averages are shown."
 
 
-class GatesDock(Dock):
+class GatesDock(RigDock):
     """Shows the gates of the current recording's cell.
 
     Parameters
@@ -102,28 +86,16 @@ class GatesDock(Dock):
     # building ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.order = _chooser(ORDER_TEXTS, "Order of the features")
-        self.shown = _chooser(SHOWN_TEXTS, "Reference cells shown beside the averages")
-        self.grey = QToolButton()
-        self.grey.setText("B/W")
-        self.grey.setCheckable(True)
-        self.grey.setToolTip("Gates from black (muted) to white (open), as in the paper")
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        for text, widget in (("Sort", self.order), ("Show", self.shown)):
-            label = QLabel(text)
-            label.setBuddy(widget)
-            bar.addWidget(label)
-            bar.addWidget(widget, 1)
-        bar.addWidget(self.grey)
-        bar.addWidget(self._build_export())
-        self.head = QLabel()
-        self.head.setWordWrap(True)
-        self.head.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.bar = GatesBar(self._on_save_figure, self._on_save_table)
+        self.order, self.shown, self.grey = self.bar.order, self.bar.shown, self.bar.grey
+        self.export, self.head = self.bar.export, self.bar.head
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)
         self.progress.setMaximumHeight(4)
         self.progress.setTextVisible(False)
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
         self.heatmap = HeatmapView()
         self.message = QLabel()
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -137,22 +109,10 @@ class GatesDock(Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 2)
         outer.setSpacing(3)
-        outer.addLayout(bar)
-        outer.addWidget(self.head)
+        outer.addWidget(self.bar)
         outer.addWidget(self.progress)
         outer.addWidget(pages, 1)
-        self.setMinimumWidth(360)
-
-    def _build_export(self) -> QToolButton:
-        self.export = QToolButton()
-        self.export.setText("Save   ")
-        self.export.setToolTip("Save the figure or the numbers")
-        self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.export)
-        menu.addAction("Figure (SVG, PDF, PNG) …", self._on_save_figure)
-        menu.addAction("Table (CSV) …", self._on_save_table)
-        self.export.setMenu(menu)
-        return self.export
+        self.setMinimumWidth(340)
 
     def _connect(self) -> None:
         self.document.current_recording_changed.connect(self._on_current_changed)
@@ -337,13 +297,3 @@ class GatesDock(Dock):
             raise CelltypeError("there is nothing to save yet", hint="Wait until the heatmap is shown.")
         table = sheet_to_frame(self.sheet, self.cell, self.reference)
         write_atomically(path, table.to_csv(index=False).encode(), overwrite=True)
-
-
-def _chooser(texts: dict[str, str], tip: str) -> QComboBox:
-    box = QComboBox()
-    for value, text in texts.items():
-        box.addItem(text, value)
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(10)
-    return box

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -35,19 +36,24 @@ class MapBar(QWidget):
 
     def __init__(self, own_button: QToolButton) -> None:
         super().__init__()
-        self.chooser = _chooser("Map shown", 12)
-        self.colour = _chooser("What the points are coloured by", 7)
+        self.chooser = _chooser("Map shown", 8)
+        self.colour = _chooser("What the points are coloured by", 5)
         self.lasso = _button("Lasso", "Drag around points to select them (L)")
         self.lasso.setCheckable(True)
         self.fit = _button("Fit", "Show everything (Home)")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.chooser, 3)
-        row.addWidget(QLabel("by"))
-        row.addWidget(self.colour, 2)
+        upper, lower = QHBoxLayout(), QHBoxLayout()
+        upper.addWidget(self.chooser, 3)
+        upper.addWidget(QLabel("by"))
+        upper.addWidget(self.colour, 2)
         for button in (self.lasso, self.fit, own_button):
-            row.addWidget(button)
+            lower.addWidget(button)
+        lower.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for row in (upper, lower):
+            row.setSpacing(4)
+            column.addLayout(row)
 
     def offer_columns(self, names: Sequence[str]) -> None:
         """What this map's cells can be coloured by; what was chosen stays if it can."""

@@ -13,7 +13,6 @@ from napari_celltype.workbench import Item
 from napari_celltype.workbench.classify_facts import SweepFacts
 
 from .celltype_window import WindowLine
-from .dock import Dock
 from .jobs import LatestJob
 from .plots.palette import sweep_colours
 from .plots.theme import PlotTheme
@@ -21,6 +20,7 @@ from .recording_keys import KEYS, bind_keys, help_text
 from .recording_panels import SweepPanel
 from .recording_steps import Found, look_steps
 from .recording_traces import TracePane
+from .rig_dock import RigDock
 from .session import PLUGIN
 from .trace_loader import LoadedSweep, Progress, SweepCache, load_sweeps
 
@@ -31,7 +31,7 @@ EMPTY = (
 )
 
 
-class RecordingDock(Dock):
+class RecordingDock(RigDock):
     """Shows the current recording of the session.
 
     Parameters
@@ -138,7 +138,7 @@ class RecordingDock(Dock):
         self._cache.clear()
         self.window_line.refresh()
         self._shown_id = item.id if item is not None else None
-        self.sweeps.show(recording)
+        self.panel.show_sweeps(recording)
         self.pane.clear()
         self._take_facts({})
         if recording is None:

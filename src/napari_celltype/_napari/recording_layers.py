@@ -24,6 +24,7 @@ MAX_COLUMNS = 2000
 _CHUNK = 1 << 20
 _READ_AT_ONCE = 1_000_000
 _ASPECT = 0.45
+_GAP_COLOUR = (0.13, 0.13, 0.16, 1.0)
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,20 @@ def recording_to_layers(
 def _image_layer(image: NDArray[np.float32], grid: OverviewGrid, item_id: str, name: str) -> LayerData:
     options = {
         "name": f"{name} · overview ({grid.unit})",
-        "colormap": "viridis",
+        "colormap": _colours(),
         "contrast_limits": overview_limits(image),
         "metadata": {KEY: {"id": item_id, "role": OVERVIEW}},
         **_placing(grid),
     }
     return image, options, "image"
+
+
+def _colours() -> Any:
+    """Viridis on a dark ground: sweeps of other lengths leave gaps, and labels must be readable over them too."""
+    from napari.utils.colormaps import Colormap, ensure_colormap
+
+    colours = ensure_colormap("viridis").colors
+    return Colormap(colours, name="viridis on dark", display_name="viridis on dark", nan_color=_GAP_COLOUR)
 
 
 def _window_layer(grid: OverviewGrid, item_id: str, name: str) -> LayerData:

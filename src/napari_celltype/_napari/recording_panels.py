@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_celltype.recording import Recording
 from napari_celltype.workbench import Item
 
-from .sweep_table import STIMULUS_COLUMN, SweepTable
+from .sweep_table import CLAMP_COLUMN, STIMULUS_COLUMN, SweepTable, clamp_text
 
 __all__ = ["MOUSE_HELP", "SweepPanel"]
 
@@ -70,6 +71,12 @@ class SweepPanel(QWidget):
                 self.chooser.addItem(f"⚠ {item.name}" if item.error else item.name, item.id)
                 self.chooser.setItemData(self.chooser.count() - 1, _where(item), Qt.ItemDataRole.ToolTipRole)
             self.chooser.setCurrentIndex(-1 if current is None else self.chooser.findData(current.id))
+
+    def show_sweeps(self, recording: Recording | None) -> None:
+        """List the sweeps; clamp modes only where they are not all plainly current clamp."""
+        self.sweeps.show(recording)
+        plain = recording is not None and {clamp_text(sweep) for sweep in recording.sweeps} <= {"CC"}
+        self.table.setColumnHidden(CLAMP_COLUMN, plain)
 
     @property
     def marked_rows(self) -> set[int]:

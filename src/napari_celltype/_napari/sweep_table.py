@@ -10,9 +10,9 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from napari_celltype.recording import Recording, Sweep
 from napari_celltype.workbench.classify_facts import SweepFacts
 
-__all__ = ["STIMULUS_COLUMN", "SweepTable", "clamp_text", "rate_text", "sweep_tooltip"]
+__all__ = ["CLAMP_COLUMN", "STIMULUS_COLUMN", "SweepTable", "clamp_text", "rate_text", "sweep_tooltip"]
 
-STIMULUS_COLUMN = 1
+STIMULUS_COLUMN, CLAMP_COLUMN = 1, 4
 
 _CLAMP = {"current": "CC", "voltage": "VC", "unknown": "?"}
 _COLUMNS = ("No.", "Stimulus", "pA", "Spikes", "Clamp")

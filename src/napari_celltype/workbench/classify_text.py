@@ -98,7 +98,8 @@ def spread_text(votes: Sequence[Vote]) -> str:
     if spread is None or spread.asked < 2:
         return ""
     n = spread.judged or spread.asked
-    return f"From sweep to sweep {spoken(spread.label)} has {spread.mean:.0%} ± {spread.deviation:.0%} ({n} sweeps)."
+    mean, deviation = 100 * spread.mean, 100 * spread.deviation
+    return f"From sweep to sweep: {spoken(spread.label)} {mean:.0f} ± {deviation:.0f} % ({n} sweeps)."
 
 
 def band_text(band: Band) -> str:

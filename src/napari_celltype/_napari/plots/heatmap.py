@@ -11,28 +11,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
-from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 from qtpy.QtWidgets import QScrollBar, QSizePolicy, QWidget
 
 from napari_celltype.models.features import FEATURES
 from napari_celltype.workbench.gates_sheet import Panel, Sheet
 
-from .palette import class_colour
+from .heatmap_paint import (
+    LEGEND,
+    STRIP,
+    TREE,
+    draw_bars,
+    draw_heads,
+    draw_legend,
+    draw_tree,
+    faint,
+    hatch,
+    panel_image,
+)
 from .theme import PlotTheme
 
 __all__ = ["HeatmapView", "Place"]
 
-Z_LIMIT = 3.0
 _GAP = 10.0
-_STRIP = 5.0
-_TREE = 34.0
 _LEAST_ROW = 11.0
 _COLUMN = 17.0
 _BARS = 62.0
-_LEGEND = 20.0
 
 
 @dataclass(frozen=True)
@@ -109,20 +114,20 @@ class HeatmapView(QWidget):
     def _redraw(self) -> None:
         self._images.clear()
         if self._theme is not None:
-            self.setMinimumHeight(round(self._head(self._font()) + 4 * _LEAST_ROW + _LEGEND + 6))
+            self.setMinimumHeight(round(self._head(self._font()) + 4 * _LEAST_ROW + LEGEND + 6))
         self._limit_scroll()
         self.update()
 
     @property
     def paper_height(self) -> int:
         """Height at which every row is as high as its name."""
-        return round(self._head(self._font()) + 14 * len(FEATURES) + _LEGEND + 6)
+        return round(self._head(self._font()) + 14 * len(FEATURES) + LEGEND + 6)
 
     def _limit_scroll(self) -> None:
         """Fit the scroll bar to what does not fit into the view."""
         if self._theme is None:
             return
-        room = self.height() - self._head(self._font()) - _LEGEND - 6
+        room = self.height() - self._head(self._font()) - LEGEND - 6
         hidden = max(0, round(_LEAST_ROW * len(FEATURES) - room))
         self.bar.setRange(0, hidden)
         self.bar.setPageStep(max(1, round(room)))
@@ -154,7 +159,7 @@ class HeatmapView(QWidget):
         metrics = QFontMetricsF(font)
         names = [label for panel in self._panels for label in panel.labels]
         slanted = max((metrics.horizontalAdvance(name) for name in names), default=0.0) * 0.87 + metrics.height() * 0.5
-        return metrics.height() + 6 + max(slanted, _TREE + _STRIP + 4)
+        return metrics.height() + 6 + max(slanted, TREE + STRIP + 4)
 
     @property
     def _panels(self) -> tuple[Panel, ...]:
@@ -164,14 +169,14 @@ class HeatmapView(QWidget):
         theme = self._theme
         assert theme is not None
         head = self._head(self._font())
-        row = max(_LEAST_ROW, (height - head - _LEGEND - 6) / len(FEATURES))
+        row = max(_LEAST_ROW, (height - head - LEGEND - 6) / len(FEATURES))
         font = self._font()
         font.setPixelSize(max(9, int(min(QFontMetricsF(font).height() * 0.8, row - 1.0))))
         metrics = QFontMetricsF(font)
         left = max(metrics.horizontalAdvance(feature.label) for feature in FEATURES) + 10
         if self.sheet is not None and self.sheet.tree is not None:
-            left += _TREE + 4
-        foot = min(height - _LEGEND - 4, head + row * len(FEATURES) - scrolled)
+            left += TREE + 4
+        foot = min(height - LEGEND - 4, head + row * len(FEATURES) - scrolled)
         return _Frame(head, foot, scrolled, row, left, self._widths(width - left - 4), font)
 
     def _widths(self, room: float) -> tuple[tuple[float, float], ...]:
@@ -239,7 +244,8 @@ class HeatmapView(QWidget):
         painter.restore()
         for number, panel in enumerate(self._panels):
             self._draw_top(painter, panel, self._area(frame, number), frame, theme)
-        self._draw_legend(painter, frame, theme)
+        font = self._font(max(7.0, theme.font_pt - 1))
+        draw_legend(painter, frame.foot, font, theme, grey=self.grey)
 
     def _area(self, frame: _Frame, number: int) -> QRectF:
         edge, wide = frame.panels[number]
@@ -250,16 +256,15 @@ class HeatmapView(QWidget):
         painter.setFont(frame.font)
         left = 0.0
         if self.sheet.tree is not None:
-            left = _TREE + 4
-            self._draw_tree(
-                painter, self.sheet.tree, QRectF(2, frame.top, _TREE, frame.bottom - frame.top), theme, True
-            )
+            left = TREE + 4
+            area = QRectF(2, frame.top, TREE, frame.bottom - frame.top)
+            draw_tree(painter, self.sheet.tree, area, theme, sideways=True)
         for row, feature in enumerate(self.sheet.order):
             strong = self._at is not None and self._at.feature == feature
             painter.setPen(QColor(theme.accent if strong and not theme.dark else theme.text))
             area = QRectF(left, frame.top + row * frame.row, frame.left - left - 6, frame.row)
             if strong:
-                painter.fillRect(QRectF(0, area.top(), frame.left - 2, frame.row), _faint(theme.text, 40))
+                painter.fillRect(QRectF(0, area.top(), frame.left - 2, frame.row), faint(theme.text, 40))
             painter.drawText(
                 area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), FEATURES[feature].label
             )
@@ -268,14 +273,16 @@ class HeatmapView(QWidget):
         self, painter: QPainter, number: int, panel: Panel, area: QRectF, frame: _Frame, theme: PlotTheme
     ) -> None:
         if panel.kind == "adds":
-            self._draw_bars(painter, panel, area, frame, theme)
+            assert self.sheet is not None
+            draw_bars(painter, panel.values[self.sheet.order, 0], area, theme)
             return
         if number not in self._images:
-            self._images[number] = self._image(panel)
+            assert self.sheet is not None
+            self._images[number] = panel_image(panel, self.sheet.order, grey=self.grey)
         low, high = self._shown(panel)
         image = self._images[number]
         source = QRectF(low * image.width(), 0, (high - low) * image.width(), image.height())
-        _hatch(painter, area, theme)
+        hatch(painter, area, theme)
         # many cells on few pixels are averaged; few cells stay sharp
         smooth = source.width() > area.width()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
@@ -294,11 +301,10 @@ class HeatmapView(QWidget):
         painter.drawText(QPointF(area.left(), metrics.ascent()), title)
         area = QRectF(area.left(), frame.head, area.width(), 1)
         if panel.kind != "adds":
-            self._draw_heads(painter, panel, area, theme)
+            draw_heads(painter, panel, area, theme, self._shown(panel))
             return
-        painter.setFont(self._font(max(7.0, theme.font_pt - 1.5)))
-        place = QRectF(area.left() - 4, frame.head - 32, area.width() + 8, 30)
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), "− against\n+ for it")
+        place = QRectF(area.left() - 4, frame.head - 22, area.width() + 8, 20)
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), "−   +")
 
     def _draw_grid(self, painter: QPainter, columns: int, area: QRectF, frame: _Frame, theme: PlotTheme) -> None:
         painter.setPen(QPen(QColor(theme.background), 1))
@@ -310,106 +316,12 @@ class HeatmapView(QWidget):
             y = frame.top + row * frame.row
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
-    def _draw_heads(self, painter: QPainter, panel: Panel, area: QRectF, theme: PlotTheme) -> None:
-        """Names at a slant over few columns; over many, their classes as a strip, and their tree."""
-        low, high = self._shown(panel)
-        wide = area.width() / ((high - low) * len(panel.classes))
-        for column, name in enumerate(panel.classes):
-            x = area.left() + column * wide - low * len(panel.classes) * wide
-            if not name or x + wide < area.left() or x > area.right():
-                continue
-            strip = QRectF(x, area.top() - _STRIP - 1, max(1.0, wide - (1 if wide > 4 else 0)), _STRIP)
-            painter.fillRect(strip.intersected(area.adjusted(0, -20, 0, 0)), QColor(class_colour(name)))
-        if panel.tree is not None:
-            tree = QRectF(area.left(), area.top() - _STRIP - 3 - _TREE, area.width(), _TREE)
-            painter.save()
-            painter.setClipRect(tree)
-            self._draw_tree(painter, panel.tree, tree, theme, False, (low, high))
-            painter.restore()
-        metrics = QFontMetricsF(painter.font())
-        for column, label in enumerate(panel.labels):
-            painter.save()
-            painter.translate(area.left() + (column + 0.5) * wide + metrics.ascent() * 0.35, area.top() - _STRIP - 4)
-            painter.rotate(-60)
-            font = painter.font()
-            font.setBold(not panel.classes[column])
-            painter.setFont(font)
-            painter.drawText(QPointF(0, 0), label)
-            painter.restore()
-
-    def _draw_tree(
-        self, painter: QPainter, tree: Any, area: QRectF, theme: PlotTheme, sideways: bool, shown: Any = (0.0, 1.0)
-    ) -> None:
-        painter.setPen(QPen(_faint(theme.text, 190), 0.8))
-        n, height = len(tree.order), tree.height or 1.0
-        low, high = shown
-        for joint in tree.lines:
-            along = ((joint[:, 0] + 0.5) / n - low) / (high - low)
-            up = joint[:, 1] / height
-            if sideways:
-                xs = area.right() - up * area.width()
-                ys = area.top() + along * area.height()
-            else:
-                xs, ys = area.left() + along * area.width(), area.bottom() - up * area.height()
-            painter.drawPolyline([QPointF(float(x), float(y)) for x, y in zip(xs, ys, strict=True)])
-
-    def _draw_bars(self, painter: QPainter, panel: Panel, area: QRectF, frame: _Frame, theme: PlotTheme) -> None:
-        """What each feature adds: for the label to the right, against it to the left."""
-        assert self.sheet is not None
-        values = panel.values[self.sheet.order, 0]
-        most = float(np.nanmax(np.abs(values), initial=1e-9))
-        middle = area.center().x()
-        for row, value in enumerate(values):
-            top = frame.top + row * frame.row + 1
-            if not np.isfinite(value):
-                _hatch(painter, QRectF(area.left(), top, area.width(), frame.row - 1), theme)
-                continue
-            length = value / most * area.width() / 2
-            colour = "#d24a12" if value > 0 else "#2f8fd8"
-            painter.fillRect(QRectF(min(middle, middle + length), top, abs(length), frame.row - 2), QColor(colour))
-        painter.setPen(QPen(QColor(theme.grid), 1))
-        painter.drawLine(QPointF(middle, area.top()), QPointF(middle, area.bottom()))
-
     def _draw_breaks(self, painter: QPainter, frame: _Frame, theme: PlotTheme, width: float) -> None:
         assert self.sheet is not None
-        painter.setPen(QPen(_faint(theme.text, 150), 1))
+        painter.setPen(QPen(faint(theme.text, 150), 1))
         for at in self.sheet.breaks:
             y = frame.top + at * frame.row
             painter.drawLine(QPointF(8, y), QPointF(width - 2, y))
-
-    def _draw_legend(self, painter: QPainter, frame: _Frame, theme: PlotTheme) -> None:
-        painter.setFont(self._font(max(7.0, theme.font_pt - 1)))
-        metrics = QFontMetricsF(painter.font())
-        y, x = frame.foot + 5, 8.0
-        for low, table, high in (
-            ("gate: muted 0", self._gate_colours(), "1 open"),
-            (f"value: −{Z_LIMIT:g}", _z_colours(), f"+{Z_LIMIT:g} SD"),
-        ):
-            x = _write(painter, metrics, x, y, low, theme)
-            bar = QImage(np.ascontiguousarray(table[None]).tobytes(), 256, 1, 1024, QImage.Format.Format_RGBA8888)
-            painter.drawImage(QRectF(x, y + 2, 44, metrics.height() - 4), bar.copy())
-            x = _write(painter, metrics, x + 49, y, high, theme) + 10
-        _hatch(painter, QRectF(x, y + 2, 16, metrics.height() - 4), theme)
-        _write(painter, metrics, x + 21, y, "not measured", theme)
-
-    # colours -----------------------------------------------------------------------------------------------------
-
-    def _gate_colours(self) -> NDArray[np.uint8]:
-        if self.grey:
-            shades = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-            return np.column_stack([shades, np.full(256, 255, dtype=np.uint8)])
-        return _table("viridis")
-
-    def _image(self, panel: Panel) -> QImage:
-        assert self.sheet is not None
-        values = panel.values[self.sheet.order]
-        colours = self._gate_colours() if panel.kind == "gate" else _z_colours()
-        share = values if panel.kind == "gate" else (values + Z_LIMIT) / (2 * Z_LIMIT)
-        pixels = colours[np.clip(np.nan_to_num(share) * 255, 0, 255).round().astype(int)]
-        pixels[np.isnan(values)] = 0
-        height, width = values.shape
-        data = np.ascontiguousarray(pixels).tobytes()
-        return QImage(data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 
     # mouse -------------------------------------------------------------------------------------------------------
 
@@ -471,28 +383,3 @@ class HeatmapView(QWidget):
         low = min(max(0.0, low + share * wide), 1.0 - wide)
         self.stretch = (low, low + wide)
         self.update()
-
-
-def _faint(colour: str, opacity: int) -> QColor:
-    found = QColor(colour)
-    found.setAlpha(opacity)
-    return found
-
-
-def _hatch(painter: QPainter, area: QRectF, theme: PlotTheme) -> None:
-    painter.fillRect(area, QBrush(_faint(theme.text, 110), Qt.BrushStyle.BDiagPattern))
-
-
-def _write(painter: QPainter, metrics: QFontMetricsF, x: float, y: float, text: str, theme: PlotTheme) -> float:
-    painter.setPen(QColor(theme.text))
-    painter.drawText(QPointF(x, y + metrics.ascent()), text)
-    return x + metrics.horizontalAdvance(text) + 5
-
-
-def _table(name: str) -> NDArray[np.uint8]:
-    found = pg.colormap.get(name).getLookupTable(nPts=256, alpha=True)
-    return np.asarray(found, dtype=np.uint8)
-
-
-def _z_colours() -> NDArray[np.uint8]:
-    return _table("CET-D1")

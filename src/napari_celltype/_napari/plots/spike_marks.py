@@ -60,7 +60,7 @@ class SpikeMarks:
             return
         (low_s, high_s), (low_mv, high_mv) = self._box.viewRange()
         # the tip points at the peak from a little above
-        lift = 6.0 * (high_mv - low_mv) / max(self._box.height(), 1.0)
+        lift = 5.0 * (high_mv - low_mv) / max(self._box.height(), 1.0)
         times, volts, brushes = [], [], []
         for peaks in self._peaks:
             inside = np.flatnonzero((peaks.time_s >= low_s) & (peaks.time_s <= high_s))

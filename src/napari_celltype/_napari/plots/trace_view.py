@@ -20,7 +20,7 @@ from .theme import PlotTheme, line_height, style_plot
 
 __all__ = ["Trace", "TraceView"]
 
-_MARGIN = 0.04
+_MARGIN = 0.08
 _POINTS_A_FRAME = 48_000
 
 
@@ -101,7 +101,7 @@ class TraceView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._splitter)
-        self._panes = {"voltage": _make_pane("Voltage (mV)"), "current": _make_pane("Current (pA)")}
+        self._panes = {"voltage": _make_pane("mV"), "current": _make_pane("pA")}
         self.voltage: pg.PlotItem = self._panes["voltage"].getPlotItem()
         self.current: pg.PlotItem = self._panes["current"].getPlotItem()
         self.current.setXLink(self.voltage)
