@@ -17,7 +17,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("model", help="name of a bundled model, or folder of one you trained")
     parser.add_argument(
-        "--data", required=True, type=Path, help="folder holding ephys/ or morphology/, or one folder of SWC files a class"
+        "--data",
+        required=True,
+        type=Path,
+        help="folder holding ephys/ or morphology/, or one folder of SWC files a class",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

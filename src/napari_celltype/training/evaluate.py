@@ -1,4 +1,4 @@
-"""Scoring a loaded model on labelled cells, species by species."""
+"""Scoring a loaded model on labelled cells, species by species or collection by collection."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from napari_celltype.models.features import FEATURE_NAMES
 from napari_celltype.models.prediction import Prediction
 from napari_celltype.models.waveform_model import WaveformModel
 
+from . import neurons as reconstructions
 from .metrics import score_seeds
 from .spikes import BROAD_CLASSES, FIVE_CLASSES, SpikeSet, read_spikes
 from .tables import BROAD, SUBCLASSES, Cells, read_both_species, read_mouse
@@ -38,10 +39,9 @@ def evaluate(model: Model, data: Path) -> dict[str, Any]:
 
     Besides the scores, each group has ``abstained`` (share of cells) and ``answered_accuracy`` (among the others).
     """
-    try:
-        groups = _GROUPS[model.info.input](model, data)
-    except KeyError:
-        raise ModelError(f"there are no labelled cells for models of a {model.info.input}") from None
+    if model.info.input not in _GROUPS:
+        raise ModelError(f"there are no labelled cells for models of a {model.info.input}")
+    groups = _GROUPS[model.info.input](model, data)
     return {name: _score(model, cells) for name, cells in groups.items() if len(cells.truth)}
 
 
@@ -80,6 +80,31 @@ def _by_windows(model: WaveformModel, spikes: SpikeSet, truth: NDArray[np.intp])
     return Labelled(model.predict(spikes.windows, model.form.rate_hz), truth, spikes.donors)
 
 
+def _neuron_groups(model: Model, data: Path) -> dict[str, Labelled]:
+    """All reconstructions of a class the model knows, and those of each collection."""
+    found = reconstructions.read_neurons(data)
+    if model.info.classes == reconstructions.BROAD:
+        truth = found.broad
+    else:
+        known = {name: code for code, name in enumerate(model.classes)}
+        truth = np.array([known.get(found.classes[k], -1) for k in found.truth], dtype=np.intp)
+    rows = np.flatnonzero(truth >= 0)
+    if not len(rows):
+        raise _unfit(model)
+    whole = Labelled(model.predict(list(found.neurons(rows))), truth[rows], found.cells[rows].astype(np.int64))
+    sources = found.sources[rows]
+    names = np.unique(sources)
+    each = {str(name): _part(whole, sources == name) for name in names} if len(names) > 1 else {}
+    return {"all": whole} | each
+
+
+def _part(cells: Labelled, rows: NDArray[np.bool_]) -> Labelled:
+    said = cells.said
+    reasons = [texts for texts, chosen in zip(said.reasons, rows, strict=True) if chosen]
+    part = Prediction(said.model, said.version, said.classes, said.probabilities[rows], reasons)
+    return Labelled(part, cells.truth[rows], cells.donors[rows])
+
+
 def _unfit(model: Model) -> ModelError:
     return ModelError(f"no labels in the tables fit the classes {', '.join(model.classes)}")
 
@@ -87,6 +112,7 @@ def _unfit(model: Model) -> ModelError:
 _GROUPS: dict[str, Callable[[Model, Path], dict[str, Labelled]]] = {
     "features": _feature_groups,
     "waveform": _waveform_groups,
+    "neuron": _neuron_groups,
 }
 
 

@@ -80,7 +80,23 @@ def run(job: Job) -> dict[str, Any]:
     for name, (task, rows) in tasks.items():
         bundle = "svc-morphology" if name == "8 classes" else "svc-morphology-2class"
         report[bundle] = _ship(job, bundle, task, wide[rows], report[name])
+    report["disputed"] = _disputed(job, whole, wide)
     return report
+
+
+def _disputed(job: Job, task: Task, wide: FloatArray) -> dict[str, Any]:
+    """Files that every model that had not seen them calls another class, on all seeds."""
+    runs = out_of_fold(job, "shipped", wide, task, SHIPPED, _seeds(job))
+    said = np.stack([run.argmax(axis=1) for run in runs])
+    wrong = (said != task.truth).all(axis=0)
+    sources, counts = np.unique(task.neurons.sources[wrong], return_counts=True)
+    found: dict[str, Any] = {"files": len(wrong), "always": int(wrong.sum())}
+    found |= {"main": str(sources[counts.argmax()]), "always_main": int(counts.max())} if len(counts) else {}
+    if "basket" in task.classes and "GABAergic" in task.classes:
+        basket, other = task.classes.index("basket"), task.classes.index("GABAergic")
+        rows = task.truth == basket
+        found |= {"basket": int(rows.sum()), "basket_lost": int((said[:, rows] == other).all(axis=0).sum())}
+    return found
 
 
 def _seeds(job: Job) -> list[int]:
