@@ -72,14 +72,12 @@ def run(job: Job) -> dict[str, Any]:
     hand = {name: variant_features(job, raw, name) for name in (["raw"] if job.quick else VARIANTS)}
     for name, (task, rows) in tasks.items():
         report[name] = _compare(job, task, {key: x[rows] for key, x in hand.items()}, wide[rows])
-    whole, rows = tasks["8 classes"]
-    seeds = _seeds(job)
-    report["contributions"] = contributions(job, hand["raw"], FEATURES, whole, CLASSIFIERS["SVM"], seeds)
+        bundle = "svc-morphology" if task is tasks["8 classes"][0] else "svc-morphology-2class"
+        report[bundle] = _ship(job, bundle, task, wide[rows], report[name])
+    whole, _ = tasks["8 classes"]
+    report["contributions"] = contributions(job, hand["raw"], FEATURES, whole, CLASSIFIERS["SVM"], _seeds(job))
     report["distributions"] = distributions(hand["raw"], FEATURES, whole)
     report["shortcuts"] = {} if job.quick else study(job, whole, _shortcuts(job, raw), wide)
-    for name, (task, rows) in tasks.items():
-        bundle = "svc-morphology" if name == "8 classes" else "svc-morphology-2class"
-        report[bundle] = _ship(job, bundle, task, wide[rows], report[name])
     report["disputed"] = _disputed(job, whole, wide)
     return report
 
@@ -133,16 +131,18 @@ def _counts(neurons: NeuronSet) -> dict[str, dict[str, int]]:
 
 def _compare(job: Job, task: Task, hand: dict[str, FloatArray], wide: FloatArray) -> dict[str, Any]:
     seeds = _seeds(job)
+    few = seeds if len(task.classes) > 2 else seeds[:1]
     found = {}
     chosen = ["SVM"] if job.quick else ["SVM", "SVM, stiffer", "random forest", "boosting"]
     for name in chosen:
-        found[f"{name}, 20 features"] = judge(job, f"{name} 20", hand["raw"], task, CLASSIFIERS[name], seeds)
+        drawn = seeds if name.startswith("SVM") else few
+        found[f"{name}, 20 features"] = judge(job, f"{name} 20", hand["raw"], task, CLASSIFIERS[name], drawn)
     for variant in [] if job.quick else list(VARIANTS)[1:]:
         found[f"SVM, 20 features, {variant}"] = judge(
             job, f"SVM 20 {variant}", hand[variant], task, CLASSIFIERS["SVM"], seeds
         )
     for name in [] if job.quick else [*chosen[2:], "logistic regression"]:
-        found[f"{name}, wide features"] = judge(job, f"{name} wide", wide, task, CLASSIFIERS[name], seeds)
+        found[f"{name}, wide features"] = judge(job, f"{name} wide", wide, task, CLASSIFIERS[name], few)
     return found
 
 
