@@ -63,7 +63,7 @@ def verdict(label: str, share: float = 0.9, *, recorded: bool = False, abstained
     return Verdict("m", "1", "neuron", classes, shares, ("Tiny.",) if abstained else ())
 
 
-# judging --------------------------------------------------------------------------------------------------------------
+# judging -------------------------------------------------------------------------------------------------------------
 
 
 def test_the_answer_comes_first_and_the_rest_after_it():
@@ -113,7 +113,7 @@ def test_models_of_neurons_are_offered_and_maps_are_not():
     assert [info.name for info in NeuronShelf(lambda: infos).infos()] == ["many", "zeta", "alpha"]
 
 
-# repair ---------------------------------------------------------------------------------------------------------------
+# repair --------------------------------------------------------------------------------------------------------------
 
 
 def test_mending_that_would_change_the_answer_says_so():
@@ -139,7 +139,7 @@ def test_without_a_jump_there_is_nothing_to_compare():
     assert call.repair_asked
 
 
-# why ------------------------------------------------------------------------------------------------------------------
+# why -----------------------------------------------------------------------------------------------------------------
 
 
 def why_of(neuron: Neuron) -> Why:
@@ -202,7 +202,7 @@ def test_measures_unlike_the_class_are_counted():
     assert "No averages" in difference_text(None, "basket")
 
 
-# the document -----------------------------------------------------------------------------------------------------------
+# the document --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def test_without_a_model_and_without_an_answer_there_are_sentences(document):
         neurons.why_steps(item)
 
 
-# a cell with both -------------------------------------------------------------------------------------------------------
+# a cell with both ----------------------------------------------------------------------------------------------------
 
 
 def make_recording(name: str) -> Recording:
@@ -310,7 +310,7 @@ def test_names_of_forms_are_not_those_of_recordings():
     assert broad_type("microglia") == ""
 
 
-# on paper -----------------------------------------------------------------------------------------------------------------
+# on paper ------------------------------------------------------------------------------------------------------------
 
 
 def test_everything_said_is_in_the_lines_the_row_and_the_report():
@@ -354,5 +354,5 @@ def test_the_page_is_drawn_with_and_without_the_recording(tmp_path, suffix):
         sizes.append(path.stat().st_size)
     assert min(sizes) > 10_000
     assert sizes[0] != sizes[1]
-    with pytest.raises(CelltypeError, match="saved as .pdf or .png"):
+    with pytest.raises(CelltypeError, match=r"saved as \.pdf or \.png"):
         save_neuron_report(report, tmp_path / "page.txt", lambda _: "#984d10", lambda *_: grey)

@@ -1,4 +1,4 @@
-"""What ``napari-celltype demo`` opens: the sample recording with its cell type, the sample neuron on the canvas."""
+"""What ``napari-celltype demo`` opens: the sample recording and the sample neuron, each with its cell type."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import napari
 from qtpy.QtWidgets import QApplication
 
 from napari_celltype.workbench.classify_text import describe_call
+from napari_celltype.workbench.neuron_type_text import describe_neuron_call
 
 from .session import PLUGIN, session_of
 
@@ -32,7 +33,8 @@ def open_demo(viewer: Any) -> list[str]:
     # the sweep of the window judged stays among those shown
     judged = document.selected_sweeps(recording.id)
     document.select_sweeps(recording.id, [*judged, *_sweeps_with_spikes(recording.value)][: SWEEPS_SHOWN + 1])
-    return [_describe_recording(recording.value), *said, _describe_neuron(neuron.value)]
+    traced = predict_neuron(viewer)
+    return [_describe_recording(recording.value), *said, _describe_neuron(neuron.value), *traced]
 
 
 def predict_current(viewer: Any, *, limit_s: float = 120.0) -> list[str]:
@@ -44,6 +46,15 @@ def predict_current(viewer: Any, *, limit_s: float = 120.0) -> list[str]:
     control = control_of(session)
     settle(0.2, until=lambda: not control.is_working, limit_s=limit_s)
     return describe_call(control.cells.call(control.item_id))
+
+
+def predict_neuron(viewer: Any, *, limit_s: float = 120.0) -> list[str]:
+    """Wait for the Cell type dock's answer on the current neuron, and put it into words."""
+    from .neuron_type_control import neuron_control_of
+
+    control = neuron_control_of(session_of(viewer))
+    settle(0.2, until=lambda: not control.is_working, limit_s=limit_s)
+    return describe_neuron_call(control.neurons.call(control.item_id))
 
 
 def _sweeps_with_spikes(recording: Any) -> list[int]:

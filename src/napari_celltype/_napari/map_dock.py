@@ -15,7 +15,6 @@ from napari_celltype.workbench.measured import MeasuredCell, measured_cells_of
 from napari_celltype.workbench.place import CellMap, column_names
 from napari_celltype.workbench.selection import CellSelection, selected_cells_of
 
-from .dock import Dock
 from .jobs import LatestJob
 from .map_colours import colours_by
 from .map_own import OwnCellsBar
@@ -23,7 +22,9 @@ from .map_panels import Legend, MapBar, MapPages
 from .map_steps import lasso_steps, maps_steps
 from .map_subjects import Placed, Refused, Step, Subject, subject_of
 from .map_words import describe_place, describe_point, describe_selection, near_texts
+from .neuron_type_map import MapFollower
 from .plots.theme import PlotTheme
+from .rig_dock import RigDock
 
 __all__ = ["MapDock"]
 
@@ -33,7 +34,7 @@ MOUSE_HELP = (
 )
 
 
-class MapDock(Dock):
+class MapDock(RigDock):
     """Shows a map of cells and the place of the current one on it.
 
     Parameters
@@ -60,6 +61,7 @@ class MapDock(Dock):
         self._build()
         self._connect()
         self.apply_theme(self.theme)
+        self.follower = MapFollower(self)
         self._say("Loading the map …")
         self._loading.start(maps_steps)
 
@@ -123,6 +125,7 @@ class MapDock(Dock):
         for job in self.jobs:
             job.stop()
         self.scatter.tear_down()
+        self.follower.tear_down()
         document = self.document
         document.current_recording_changed.disconnect(self._on_current_changed)
         document.current_neuron_changed.disconnect(self._on_current_changed)
@@ -165,6 +168,7 @@ class MapDock(Dock):
 
     def _on_map_loaded(self, found: tuple[CellMap, Any]) -> None:
         self.add_map(*found, show=not self.maps)
+        self.follower.turn()
 
     def add_map(self, cell_map: CellMap, tree: Any, *, show: bool = True) -> None:
         """Offer another map, of whatever it may be."""
