@@ -114,7 +114,7 @@ def calibrated_apart(logs: Logs, truth: IntArray, folds: IntArray, fit: Fit) -> 
 
 def calibrated_elsewhere(logs: Logs, unseen: Logs, truth: IntArray, neurons: NeuronSet, fit: Fit) -> FloatArray:
     """Probabilities of kept-out collections, what makes them of logs being fitted on the others' by-cell answers."""
-    found = np.zeros_like(next(iter(unseen.values())))
+    found = np.zeros_like(next(iter(logs.values())))
     for fold in source_folds(neurons):
         learn = fold.train[truth[fold.train] >= 0]
         found[fold.test] = fit(_some(logs, learn), truth[learn])(_some(unseen, fold.test))
@@ -142,6 +142,6 @@ def figures_of(
     task, rows = question.task(neurons)
     place = np.full(len(neurons), -1)
     place[rows] = np.arange(len(rows))
-    tested = np.concatenate([fold.test for fold in source_folds(neurons)])
+    tested = np.concatenate([np.zeros(0, dtype=np.intp), *(fold.test for fold in source_folds(neurons))])
     tested = tested[place[tested] >= 0]
     return judged(task, [run[rows] for run in runs], unseen[tested], place[tested], neurons.sources[tested])

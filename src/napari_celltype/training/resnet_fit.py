@@ -49,7 +49,7 @@ class ImageTeaching:
     shape: ResnetShape = field(default_factory=ResnetShape)
     image_px: int = 64
     copies: int = 5
-    epochs: int = 8
+    epochs: int = 5
     batch: int = 16
     learning_rate: float = 1e-3
     weight_decay: float = 5e-2

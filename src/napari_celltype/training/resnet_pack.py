@@ -94,7 +94,7 @@ def judge(
         calibrated_apart(logs, truth, cell_folds(neurons, N_FOLDS, seed), fit)
         for logs, seed in zip(runs, seeds, strict=True)
     ]
-    far = calibrated_elsewhere(runs[0], {key: unseen[key]}, truth, neurons, fit)
+    far = calibrated_elsewhere(runs[0], unseen, truth, neurons, fit)
     known = truth >= 0
     logs = np.concatenate([one[key][known] for one in runs])
     calibration = fit_mixing([logs], np.tile(truth[known], len(runs)), k)
@@ -192,9 +192,11 @@ def card_of(
     wide = wide_of(job, neurons)[rows]
     silent = answered(doubts, task, wide, shares[rows])
     figures["answered"] = silent
-    table = {f"{info.name}, by cell": figures["by_cell"], "on unseen collections": figures["unseen_source"]}
-    for name, scores in (others or {}).items():
-        table |= {f"{name}, by cell": scores["by_cell"], f"{name}, unseen": scores["unseen_source"]}
+    table: dict[str, Any] = {}
+    for name, scores in {info.name: figures, **(others or {})}.items():
+        table[f"{name}, by cell"] = scores["by_cell"]
+        if "unseen_source" in scores:
+            table[f"{name}, on unseen collections"] = scores["unseen_source"]
     facts = CardFacts(
         data=describe_set(task.neurons),
         split=NEURON_SPLIT,
