@@ -172,4 +172,4 @@ def _importances(job: Job, x: FloatArray, task: Task) -> FloatArray:
 def _forest(seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    return ExtraTreesClassifier(150, random_state=seed)
+    return ExtraTreesClassifier(80, random_state=seed)

@@ -130,19 +130,18 @@ def _counts(neurons: NeuronSet) -> dict[str, dict[str, int]]:
 
 
 def _compare(job: Job, task: Task, hand: dict[str, FloatArray], wide: FloatArray) -> dict[str, Any]:
+    """Figures of other classifiers: all of them on all classes, fewer and less often on two."""
     seeds = _seeds(job)
-    few = seeds if len(task.classes) > 2 else seeds[:1]
+    whole = len(task.classes) > 2 and not job.quick
     found = {}
-    chosen = ["SVM"] if job.quick else ["SVM", "SVM, stiffer", "random forest", "boosting"]
-    for name in chosen:
-        drawn = seeds if name.startswith("SVM") else few
-        found[f"{name}, 20 features"] = judge(job, f"{name} 20", hand["raw"], task, CLASSIFIERS[name], drawn)
-    for variant in [] if job.quick else list(VARIANTS)[1:]:
+    for name in ("SVM", "SVM, stiffer", "random forest", "boosting") if whole else ("SVM",):
+        found[f"{name}, 20 features"] = judge(job, f"{name} 20", hand["raw"], task, CLASSIFIERS[name], seeds)
+    for variant in list(VARIANTS)[1:] if whole else []:
         found[f"SVM, 20 features, {variant}"] = judge(
             job, f"SVM 20 {variant}", hand[variant], task, CLASSIFIERS["SVM"], seeds
         )
-    for name in [] if job.quick else [*chosen[2:], "logistic regression"]:
-        found[f"{name}, wide features"] = judge(job, f"{name} wide", wide, task, CLASSIFIERS[name], few)
+    for name in ("random forest", "boosting", "logistic regression") if whole else ():
+        found[f"{name}, wide features"] = judge(job, f"{name} wide", wide, task, CLASSIFIERS[name], seeds[:1])
     return found
 
 
@@ -176,7 +175,7 @@ def _ship(job: Job, name: str, task: Task, wide: FloatArray, others: dict[str, A
     written = pack_neuron_model(
         job.out, info, expert.to_arrays(), calibration=calibration, doubts=doubts, form=NeuronForm(), card=card
     )
-    figures["odd_abstained"] = _odd(written, 3 if job.quick else 20)
+    figures["odd_abstained"] = _odd(written, 2 if job.quick else 10)
     return figures
 
 
