@@ -198,15 +198,22 @@ def test_an_accepted_neuron_is_a_row_of_the_session(viewer, qtbot):
     assert dock.tabs.tabText(3) == "Cells (1)"
 
 
-def test_a_report_is_saved_with_the_cells_recording(viewer, qtbot, tmp_path):
-    pytest.importorskip("matplotlib")
+def test_either_pages_report_is_about_recording_and_neuron(viewer, qtbot, tmp_path, monkeypatch):
     dock = open_dock(viewer, qtbot)
     page = dock.subject.neuron_page
     dock.document.add(Item.holding(make_firing_recording(2, name="cell 1.abf")))
     qtbot.waitUntil(lambda: not dock.control.is_busy, timeout=20_000)
     answered(dock, qtbot)
-    page.save_report(tmp_path / "cell.pdf")
-    qtbot.waitUntil(lambda: (tmp_path / "cell.pdf").exists() and not page._saving.is_busy, timeout=30_000)
+    titles = []
+    monkeypatch.setattr(neuron_type_page, "_save_report", lambda *args: titles.append(args) or iter([args[-1]]))
+    page.save_report(tmp_path / "a.pdf")
+    qtbot.waitUntil(lambda: not page._saving.is_busy, timeout=30_000)
+    dock.save_report(tmp_path / "b.pdf")
+    qtbot.waitUntil(lambda: not page._saving.is_busy, timeout=30_000)
+    assert [(args[0].name, args[2].name, args[-1].name) for args in titles] == [
+        ("cell 1.swc", "cell 1.abf", "a.pdf"),
+        ("cell 1.swc", "cell 1.abf", "b.pdf"),
+    ]
 
 
 # sentences -----------------------------------------------------------------------------------------------------------

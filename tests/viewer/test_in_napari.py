@@ -42,6 +42,8 @@ def test_the_samples_open_on_the_canvas_and_in_the_dock(viewer):
     settle(0.5, until=lambda: traces_are_drawn(viewer))
     dock = recording_dock(viewer)
     assert "sweeps at 50 kHz" in lines[0]
+    assert any(line.startswith("Cell type (") for line in lines)
+    assert any(line.startswith("Neuron's type") for line in lines)
     assert len(dock.traces.traces) == len(dock.selected) > 1
     assert dock.isVisible()
     names = {layer.name: layer.visible for layer in viewer.layers}

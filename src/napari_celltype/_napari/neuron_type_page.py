@@ -256,9 +256,9 @@ class NeuronPage(NeuronPanel):
             path = Path(chosen)
             self.save_report(path if path.suffix else path.with_suffix(kind.split("*")[-1].rstrip(")")))
 
-    def save_report(self, path: Path) -> None:
-        """Draw and save the page in a worker; with the recording of the cell, if there is one."""
-        item_id = self.control.item_id
+    def save_report(self, path: Path, item_id: str | None = None) -> None:
+        """Draw and save the page about a neuron in a worker; with the recording of its cell, if there is one."""
+        item_id = item_id or self.control.item_id
         neuron, call = self.neurons.neuron(item_id), self.neurons.call(item_id)
         if item_id is None or neuron is None or call.verdict is None:
             report_warning("Nothing is predicted for this neuron yet. Press Predict first.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from napari_celltype.workbench.neuron_joint import partner_of
 
 from .neuron_layers import KEY
 from .neuron_type_page import NeuronPage
@@ -84,6 +87,15 @@ class SubjectSwitch(QWidget):
         with QSignalBlocker(self.bar):
             self.bar.setCurrentIndex(page)
         self.pages.setCurrentIndex(page)
+
+    def save_joint_report(self, recording_id: str, path: Path) -> bool:
+        """Save one page about a recording and the neuron of its cell; False where there is no such neuron."""
+        document, neurons = self.session.document, self.neuron_page.neurons
+        for item in document.neurons:
+            if partner_of(document, item.id) == recording_id and neurons.call(item.id).verdict is not None:
+                self.neuron_page.save_report(path, item.id)
+                return True
+        return False
 
     def _on_bar_changed(self, page: int) -> None:
         self.pages.setCurrentIndex(page)
