@@ -267,6 +267,8 @@ class CellTypeDock(RigDock):
         """Draw and save the page in a worker: importing matplotlib takes a second."""
         item_id = self.control.item_id
         recording = self.cells.recording(item_id)
+        if item_id is not None and self.subject.save_joint_report(item_id, path):
+            return
         if recording is not None:
             self._saving.start(_save_report, recording, self.cells.call(item_id), path)
 
