@@ -8,6 +8,7 @@ import torch
 
 from napari_celltype.models.networks.kernel_bank import BankShape, draw_bank
 from napari_celltype.models.networks.triple_cnn import STREAMS, CnnShape, TripleCnn
+from napari_celltype.training.blends import blend
 from napari_celltype.training.waveform_expert import ExpertSettings, fit_expert
 from napari_celltype.training.waveform_fit import Variation, vary
 
@@ -133,7 +134,18 @@ def test_the_kernel_machine_learns_widths_and_leaves_unlabelled_rows_out() -> No
     x = windows(90).numpy()
     truth = np.repeat([0, 1, 2], 30)
     truth[::5] = -1
-    expert = fit_expert(x, truth, 3, ExpertSettings(shape=BankShape(each=5)), seed=0)
-    assert expert.supports.shape[0] == (truth >= 0).sum()
+    expert = fit_expert(x, truth, 3, ExpertSettings(shape=BankShape(each=5), centres=40), seed=0)
     said = expert(torch.from_numpy(x)).argmax(dim=1).numpy()
     assert (said == np.repeat([0, 1, 2], 30)).mean() > 0.95
+
+
+def test_what_the_kernel_machine_keeps_is_no_cells() -> None:
+    rng = np.random.default_rng(0)
+    shares, codes = rng.normal(size=(60, 8)), np.repeat([0, 1, 2], 20)
+    centres = blend(shares, codes, 30, seed=0)
+    assert centres.shape == (30, 8)
+    gaps = np.linalg.norm(centres[:, None] - shares, axis=-1)
+    assert gaps.min() > 0.1
+    # each is the mean of three of one class, so it lies within the hull of that class
+    low, high = shares.min(axis=0), shares.max(axis=0)
+    assert ((centres >= low) & (centres <= high)).all()

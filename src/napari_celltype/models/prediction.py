@@ -40,7 +40,9 @@ class Prediction:
     embedding
         Coordinates of each cell in the model's own space, (n, d); else None.
     parts
-        For recordings, one row a window or sweep that was pooled: where it is and what it alone says; else None.
+        For recordings judged by their windows, one row a window that was pooled: where it is and what it alone says;
+        else None. Models of features have none: an f-I slope, a latency at rheobase or a mean over a noise sweep belong
+        to a stimulus or to all sweeps, so that no sweep alone has a verdict.
     """
 
     model: str

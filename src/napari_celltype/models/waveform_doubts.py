@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from .windows import WindowFormat
 
-__all__ = ["SHAPE_MEASURES", "WaveformDoubts", "class_statistics", "measure_shapes"]
+__all__ = ["SHAPE_MEASURES", "UNLIKE", "WaveformDoubts", "class_statistics", "measure_shapes"]
 
 FloatArray = NDArray[np.float64]
+
+UNLIKE = "Unlike the training cells"
+"""How a reason begins that speaks of the cell and not of the window."""
 
 SHAPE_MEASURES = {
     "peak_ms": ("time of the peak", "ms"),
@@ -118,8 +121,7 @@ class WaveformDoubts:
             reason = self._shape_reason(values, form)
             if not reason and distance > self.farthest:
                 reason = (
-                    f"Unlike the training cells: {distance:.1f} standard deviations from the nearest class "
-                    f"(limit {self.farthest:.1f})."
+                    f"{UNLIKE}: {distance:.1f} standard deviations from the nearest class (limit {self.farthest:.1f})."
                 )
             found[row] = [reason] if reason else []
         return found

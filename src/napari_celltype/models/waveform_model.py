@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .base import Model
 from .bundle import Arrays, Bundle
 from .prediction import Prediction
-from .waveform_doubts import WaveformDoubts
+from .waveform_doubts import UNLIKE, WaveformDoubts
 from .waveform_input import Rates, WindowTable, read_windows
 from .windows import WindowFormat
 
@@ -26,6 +26,9 @@ FloatArray = NDArray[np.float64]
 
 _AGREEMENT = 2 / 3
 """Below this share of windows saying the same, a cell's windows disagree."""
+
+_ODD = 0.1
+"""Above this share of windows unlike the training cells (one in 200 is by chance) the cell itself is unlike them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +221,11 @@ def _pooled_reasons(any_sound: bool, doubts: list[list[str]], agree: int, n: int
     if not any_sound:
         first = " ".join(doubts[0])
         return [first if len(doubts) == 1 else f"None of the {len(doubts)} windows can be judged; the first: {first}"]
+    total, odd = len(doubts), sum(texts[0].startswith(UNLIKE) for texts in doubts if texts)
+    if odd > max(1, _ODD * total):
+        return [f"{UNLIKE}: {odd} of its {total} windows are."]
+    if 2 * n < total:
+        return [f"Only {n} of {total} windows can be judged."]
     if n > 1 and agree < _AGREEMENT * n:
         return [f"The windows disagree: {agree} of {n} say {label}."]
     return []

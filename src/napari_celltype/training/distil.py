@@ -21,7 +21,7 @@ from napari_celltype.models.features import FEATURE_NAMES, columns_of
 from napari_celltype.models.networks.lspin import Lspin, LspinShape, gate_similarity, open_probability
 from napari_celltype.models.preparation import Preparation
 
-from .experts import fit_gaussians, subclass_codes
+from .experts import GaussianSettings, choose_gaussians, fit_gaussians, subclass_codes
 from .fitting import Plan, Progress, fit, step_generator
 from .splits import donor_folds
 from .tables import Cells
@@ -68,19 +68,19 @@ class Teacher:
 
 
 def fit_teacher(cells: Cells, filled: FloatArray, seed: int = 0) -> Teacher:
-    """Fit the Gaussians, and their calibrations by inner folds."""
-    sets = stimulus_sets()
+    """Fit the Gaussians, with settings and calibrations that inner folds of these cells choose."""
+    settings, sets = choose_gaussians(filled, cells, seed), stimulus_sets()
     logs = {names: np.zeros((len(cells), len(cells.classes))) for names in sets}
     for rows, check in donor_folds(cells.truth, cells.donors, 5, seed):
-        gaussians = _fit(cells.take(rows), filled[rows])
+        gaussians = _fit(cells.take(rows), filled[rows], settings)
         for names in sets:
             logs[names][check] = gaussians.log_probabilities(filled[check], columns_with(names))
     calibrations = {names: fit_calibration(logs[names], cells.truth, len(cells.classes)) for names in sets}
-    return Teacher(_fit(cells, filled), calibrations)
+    return Teacher(_fit(cells, filled, settings), calibrations)
 
 
-def _fit(cells: Cells, filled: FloatArray) -> Clouds:
-    return fit_gaussians(filled, *subclass_codes(cells.truth, cells.lines))
+def _fit(cells: Cells, filled: FloatArray, settings: GaussianSettings) -> Clouds:
+    return fit_gaussians(filled, *subclass_codes(cells.truth, cells.lines), settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class Distilling:
         Cells drawn for each set of students.
     """
 
-    members: int = 3
+    members: int = 5
     hidden: tuple[int, ...] = (96, 48)
     gating: tuple[int, ...] = (64, 64)
     sparsity: float = 0.15

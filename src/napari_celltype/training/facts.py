@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["ABSTAINS", "BOTH_DATA", "BOTH_SPLIT", "MOUSE_DATA", "MOUSE_SPLIT", "NEEDS"]
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from napari_celltype.models.doubts import FeatureDoubts
+
+from .cards import CardFacts
+from .tables import Cells
+
+__all__ = ["ABSTAINS", "BOTH_DATA", "BOTH_SPLIT", "MOUSE_DATA", "MOUSE_SPLIT", "NEEDS", "abstaining", "mouse_facts"]
 
 MOUSE_DATA = (
     "{cells} mouse visual cortex cells of {donors} donors from the Allen Cell Types Database, with the 41 "
@@ -48,3 +56,34 @@ BOTH_SPLIT = (
     "the same settings; no figure here is measured on them. The settings were chosen by such folds on the same "
     "cells, so expect slightly less on new donors. Human donors are few, so the intervals are wide."
 )
+
+
+def abstaining(doubts: FeatureDoubts) -> str:
+    """When a model with these limits abstains."""
+    return ABSTAINS.format(confidence=doubts.min_confidence, features=doubts.min_features, far=doubts.farthest)
+
+
+def mouse_facts(
+    cells: Cells,
+    doubts: FeatureDoubts,
+    recipe: str,
+    figures: Mapping[str, Mapping[str, Any]],
+    *,
+    data: str = "",
+    split: str = "",
+    needs: str = "",
+    failures: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> CardFacts:
+    """What the cards of models of the five mouse subclasses say; texts are added to the common ones."""
+    donors = len(set(cells.donors.tolist()))
+    return CardFacts(
+        data=MOUSE_DATA.format(cells=len(cells), donors=donors) + data,
+        split=MOUSE_SPLIT + split,
+        needs=NEEDS + needs,
+        abstains=abstaining(doubts),
+        figures=figures,
+        command=f"napari-celltype train {recipe} --data DIR --out OUT",
+        failures=failures,
+        extra=extra or {},
+    )

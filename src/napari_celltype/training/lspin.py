@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_celltype.models.bundle import ModelInfo
 from napari_celltype.models.calibration import Calibration, fit_calibration
 from napari_celltype.models.density import SoftenedClouds
+from napari_celltype.models.doubts import FeatureDoubts
 from napari_celltype.models.features import FEATURE_NAMES
 from napari_celltype.models.lspin import NOT_QUALITY, average
 from napari_celltype.models.networks.lspin import Lspin, LspinShape
@@ -20,10 +21,10 @@ from napari_celltype.models.preparation import Preparation, fit_preparation
 from napari_celltype.models.runtime import inference
 
 from .baselines import BASELINES
-from .cards import CardFacts, figures_table, write_card
+from .cards import CardFacts, figures_table
 from .crossval import out_of_fold
 from .distil import Distilling, columns_with, fit_students, fit_teacher, make_pool, stimulus_sets
-from .facts import ABSTAINS, MOUSE_DATA, MOUSE_SPLIT, NEEDS
+from .facts import mouse_facts
 from .job import Job
 from .metrics import score_seeds
 from .packing import CITATION, LICENCE, fit_doubts, pack_feature_model
@@ -47,7 +48,6 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
 }
 MIN_CONFIDENCE = 0.5
 MIN_FEATURES = 8
-FINAL_MEMBERS = 10
 COMPARED = ("SVC, scikit-learn's defaults", "SVC with coupled pairs", "logistic regression")
 
 
@@ -179,8 +179,7 @@ def _gate_facts(held_out: list[HeldOut], cells: Cells) -> dict[str, Any]:
 
 
 def _pack(job: Job, cells: Cells, settings: Distilling, held_out: list[HeldOut], report: dict[str, Any]) -> None:
-    final = replace(settings, members=settings.members if job.quick else FINAL_MEMBERS)
-    (preparation,), (density,), network = _teach(job, [cells], final, job.seed, "all-cells")
+    (preparation,), (density,), network = _teach(job, [cells], settings, job.seed, "all-cells")
     gates = np.mean([h.gates for h in held_out], axis=0)
     weights = {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
     weights |= density.to_arrays()
@@ -204,16 +203,14 @@ def _pack(job: Job, cells: Cells, settings: Distilling, held_out: list[HeldOut],
         settings={"network": shape_settings(network.shape)},
     )
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=MIN_FEATURES, seed=job.seed)
-    card = write_card(info, _card_facts(cells, report, doubts.farthest))
     pack_feature_model(
-        job.out,
+        job,
         info,
         weights,
+        _card_facts(cells, report, doubts),
         preparation=preparation,
         calibration=_calibration(held_out, cells),
         doubts=doubts,
-        card=card,
-        seed=job.seed,
     )
 
 
@@ -228,20 +225,23 @@ def shape_settings(shape: LspinShape) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else (0.0 if v is None else v) for name, v in stated.items()}
 
 
-def _card_facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFacts:
+def _card_facts(cells: Cells, report: dict[str, Any], doubts: FeatureDoubts) -> CardFacts:
     gates = report["gates"]
     never = ", ".join(f"`{name}`" for name in gates["never"]) or "none"
     openness = "\n".join(f"- {name}: {', '.join(features)}" for name, features in gates["most_open"].items())
-    return CardFacts(
-        data=MOUSE_DATA.format(cells=len(cells), donors=len(set(cells.donors.tolist()))),
-        split=MOUSE_SPLIT
-        + " The settings were chosen by such folds on the same cells, so expect slightly less on new donors.",
-        needs=NEEDS
-        + " Stimuli may be missing: see the table of conditions. Seal resistance and the test pulse's input "
-        "resistance are not used.",
-        abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=MIN_FEATURES, far=farthest),
-        figures={"lspin": report["conditions"]["all stimuli"], **report["parts"], **report["baselines"]},
-        command="napari-celltype train lspin --data DIR --out OUT",
+    return mouse_facts(
+        cells,
+        doubts,
+        "lspin",
+        {"lspin": report["conditions"]["all stimuli"], **report["parts"], **report["baselines"]},
+        split=(
+            " How the density pools cells was chosen within the training donors of every fold. Sizes and sparsity of "
+            "the networks were chosen by folds of the same cells, so expect slightly less on new donors."
+        ),
+        needs=(
+            " Stimuli may be missing: see the table of conditions. Seal resistance and the test pulse's input "
+            "resistance are not used."
+        ),
         extra={
             "With stimuli missing": figures_table(report["conditions"]),
             "Gates": (
@@ -250,6 +250,9 @@ def _card_facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFa
                 f"them more than half open. Never used: {never}. Gates of two seeds correlate by "
                 f"{gates.get('agreement_of_seeds', float('nan')):.2f}. A gate says that a feature was let through, not "
                 f"that the class depends on it alone. Most open, by class:\n\n{openness}"
+            ),
+            "How it is made": (
+                f"{report['settings']['members']} networks and one density, in the folds as in the model shipped."
             ),
         },
     )

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from napari_celltype.models.bundle import ModelInfo
 from napari_celltype.models.calibration import fit_calibration
+from napari_celltype.models.doubts import FeatureDoubts
 from napari_celltype.models.networks.lspin import Lspin, LspinShape, gate_similarity, open_probability
 from napari_celltype.models.preparation import Preparation, fit_preparation
 
 from .baselines import whole_cells
-from .cards import CardFacts, write_card
-from .facts import ABSTAINS, MOUSE_DATA, MOUSE_SPLIT, NEEDS
+from .cards import CardFacts
+from .facts import mouse_facts
 from .fitting import Plan, fit, step_generator
 from .job import Job
 from .lspin import judge, shape_settings
@@ -170,26 +171,25 @@ def _pack(job: Job, cells: Cells, scores: list[FloatArray], gates: list[FloatArr
     )
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=30, logarithms=False, seed=job.seed)
     pack_feature_model(
-        job.out,
+        job,
         info,
         weights,
+        _facts(cells, report, doubts),
         preparation=preparation,
         calibration=fit_calibration(np.concatenate(scores), np.tile(cells.truth, len(scores)), len(cells.classes)),
         doubts=doubts,
-        card=write_card(info, _facts(cells, report, doubts.farthest)),
-        seed=job.seed,
     )
 
 
-def _facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFacts:
+def _facts(cells: Cells, report: dict[str, Any], doubts: FeatureDoubts) -> CardFacts:
     theirs = report["paper_split"]
-    return CardFacts(
-        data=MOUSE_DATA.format(cells=len(cells), donors=len(set(cells.donors.tolist()))),
-        split=MOUSE_SPLIT,
-        needs=NEEDS + " It was not trained with gaps; use `lspin` where stimuli are missing.",
-        abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=30, far=farthest),
-        figures=report["donor_folds"],
-        command="napari-celltype train lspin-paper --data DIR --out OUT",
+    return mouse_facts(
+        cells,
+        doubts,
+        "lspin-paper",
+        report["donor_folds"],
+        split=" Nothing was chosen on these cells; the paper's authors chose the settings on some of them.",
+        needs=" It was not trained with gaps; use `lspin` where stimuli are missing.",
         failures=[
             "tanh on its logits bounds its own confidence to 0.65; the calibration stretches it.",
             f"Its gates are hardly sparse: {report['open_gates']:.0f} of 41 features stay open on average.",

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from napari_celltype.models.bundle import Arrays, ModelInfo
 from napari_celltype.models.calibration import fit_calibration, log_softmax
+from napari_celltype.models.doubts import FeatureDoubts
 from napari_celltype.models.features import columns_of
 from napari_celltype.models.map import class_shares, place
 from napari_celltype.models.preparation import fit_preparation
 
-from .cards import CardFacts, write_card
+from .cards import CardFacts
 from .crossval import Fitted, Fitter, out_of_fold
 from .distil import PROTOCOLS
-from .facts import ABSTAINS, MOUSE_DATA, MOUSE_SPLIT, NEEDS
+from .facts import mouse_facts
 from .job import Job
 from .metrics import score_seeds
 from .packing import CITATION, LICENCE, fit_doubts, pack_feature_model
@@ -192,28 +193,27 @@ def _pack(
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=MIN_FEATURES, seed=job.seed)
     n_seeds = len(logs) // len(cells)
     pack_feature_model(
-        job.out,
+        job,
         info,
         weights,
+        _facts(cells, report, doubts),
         preparation=fit_preparation(cells.features),
         calibration=fit_calibration(log_softmax(logs), np.tile(cells.truth, n_seeds), len(cells.classes)),
         doubts=doubts,
-        card=write_card(info, _facts(cells, report, doubts.farthest)),
-        seed=job.seed,
     )
 
 
-def _facts(cells: Cells, report: dict[str, Any], farthest: float) -> CardFacts:
+def _facts(cells: Cells, report: dict[str, Any], doubts: FeatureDoubts) -> CardFacts:
     facts = report["map"]
-    return CardFacts(
-        data=MOUSE_DATA.format(cells=len(cells), donors=len(set(cells.donors.tolist())))
-        + " The map holds, for each cell, its place, its class, its cluster, its cortical layer, its sampling rate and "
-        "its sparse components.",
-        split=MOUSE_SPLIT,
-        needs=NEEDS,
-        abstains=ABSTAINS.format(confidence=MIN_CONFIDENCE, features=MIN_FEATURES, far=farthest),
-        figures=report["donor_folds"],
-        command="napari-celltype train ephys-map --data DIR --out OUT",
+    return mouse_facts(
+        cells,
+        doubts,
+        "ephys-map",
+        report["donor_folds"],
+        data=(
+            " The map holds, for each cell, its place, its class, its cluster, its cortical layer, its sampling rate "
+            "and its sparse components."
+        ),
         failures=["It is for looking, not for deciding: `lspin` is right more often."],
         extra={
             "The map": (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,12 @@ from napari_celltype.models.catalogue import load_model
 from napari_celltype.models.doubts import FeatureDoubts
 from napari_celltype.models.preparation import Preparation, fit_preparation
 
+from .cards import CardFacts, write_card
+from .job import Job
 from .splits import donor_folds
 from .tables import Cells
 
-__all__ = ["CITATION", "LICENCE", "fit_doubts", "pack_feature_model"]
+__all__ = ["CITATION", "LICENCE", "fit_doubts", "invented_cells", "pack_feature_model"]
 
 FloatArray = NDArray[np.float64]
 
@@ -78,27 +79,27 @@ def _class_statistics(cells: Cells, preparation: Preparation) -> tuple[FloatArra
 
 
 def pack_feature_model(
-    out: Path,
+    job: Job,
     info: ModelInfo,
     weights: Arrays,
+    facts: CardFacts,
     *,
     preparation: Preparation,
     calibration: Calibration,
     doubts: FeatureDoubts,
-    card: str,
-    seed: int = 0,
 ) -> ModelInfo:
-    """Write ``out/<name>`` with everything a feature model needs, and a self-test made of invented cells."""
+    """Write ``job.out/<name>``: all a feature model needs, its card, and a self-test made of invented cells."""
+    card = write_card(info, facts)
     info = replace(info, input="features", settings={**info.settings, "abstain": doubts.limits()})
     arrays = weights | preparation.to_arrays() | calibration.to_arrays() | doubts.to_arrays()
-    folder = out / info.name
-    features = _invented_cells(preparation, doubts, seed)
+    folder = job.out / info.name
+    features = invented_cells(preparation, doubts, job.seed)
     write_bundle(folder, info, arrays, check_arrays({"features": features}, {}), card)
     outputs = load_model(folder, device="cpu").replay({"features": features})
     return write_bundle(folder, info, arrays, check_arrays({"features": features}, outputs), card)
 
 
-def _invented_cells(preparation: Preparation, doubts: FeatureDoubts, seed: int, each: int = 4) -> FloatArray:
+def invented_cells(preparation: Preparation, doubts: FeatureDoubts, seed: int, each: int = 4) -> FloatArray:
     """Cells near the class means, some with gaps: no real cell goes into the package."""
     rng = np.random.default_rng(seed)
     root = np.linalg.cholesky(doubts.covariance)

@@ -58,8 +58,8 @@ class WaveformSettings:
 
     Parameters
     ----------
-    judging_members, shipped_members
-        Networks in the ensembles of the folds, and in the one that is shipped.
+    members
+        Networks in an ensemble; those of the folds, which are judged, are made as the one that is shipped.
     n_folds, n_seeds
         Parts the cells are split into by donor, and how often that is done anew.
     weights
@@ -72,25 +72,23 @@ class WaveformSettings:
 
     teaching: Teaching = field(default_factory=lambda: Teaching(epochs=30, others=True))
     expert: ExpertSettings = field(default_factory=ExpertSettings)
-    judging_members: int = 2
-    shipped_members: int = 3
+    members: int = 2
     n_folds: int = 5
-    n_seeds: int = 1
+    n_seeds: int = 3
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     dimensions: int = 16
     form: WindowFormat = PEAK_FORMAT
     suffix: str = ""
 
-    def taught(self, members: int) -> Teaching:
-        """The teaching of so many networks."""
-        return replace(self.teaching, shape=replace(self.teaching.shape, members=members))
+    def taught(self) -> Teaching:
+        """The teaching of the whole ensemble."""
+        return replace(self.teaching, shape=replace(self.teaching.shape, members=self.members))
 
 
 QUICK = WaveformSettings(
     teaching=Teaching(epochs=1, others=True),
     expert=ExpertSettings(shape=replace(ExpertSettings().shape, each=4)),
-    judging_members=1,
-    shipped_members=1,
+    members=1,
     n_folds=2,
     n_seeds=1,
     dimensions=8,
@@ -144,7 +142,7 @@ def out_of_fold(job: Job, spikes: SpikeSet, settings: WaveformSettings, seed: in
 def _fold(
     job: Job, spikes: SpikeSet, settings: WaveformSettings, seed: int, number: int, train: Rows, test: Rows
 ) -> dict[str, NDArray[Any]]:
-    teaching = settings.taught(settings.judging_members)
+    teaching = settings.taught()
 
     def compute() -> dict[str, NDArray[Any]]:
         known = spikes.take(train)
@@ -162,11 +160,11 @@ def _fold(
         found: dict[str, NDArray[Any]] = {"rows": test}
         for task in TASKS:
             truth = task.truth(known)
-            expert = fit_expert(known.windows, truth, len(task.classes), settings.expert, seed)
+            expert = fit_expert(known.windows, truth, len(task.classes), settings.expert, seed, known.donors)
             found[f"{task.head}.networks"] = logits[task.head][test]
             found[f"{task.head}.expert"] = expert_scores(expert, spikes.windows[test])
             means, covariance = class_statistics(placed[train][truth >= 0], truth[truth >= 0], len(task.classes))
-            found[f"{task.head}.distances"] = _unlimited(means, covariance).distances(placed[test])
+            found[f"{task.head}.distances"] = without_limits(means, covariance).distances(placed[test])
         return found
 
     described = [number, len(spikes), teaching.to_settings(), asdict(settings.expert), settings.n_folds]
@@ -200,7 +198,8 @@ def principal_axes(hidden: FloatArray, dimensions: int) -> tuple[FloatArray, Flo
     return centre, axes[:dimensions].T
 
 
-def _unlimited(means: FloatArray, covariance: FloatArray) -> WaveformDoubts:
+def without_limits(means: FloatArray, covariance: FloatArray) -> WaveformDoubts:
+    """For measuring distances only."""
     none = np.zeros(0)
     return WaveformDoubts(none, none, means, covariance, farthest=np.inf, min_confidence=0.0)
 
@@ -208,6 +207,10 @@ def _unlimited(means: FloatArray, covariance: FloatArray) -> WaveformDoubts:
 def joined(networks: FloatArray, expert: FloatArray, weight: float) -> FloatArray:
     """Scores of the two experts together, as log-probabilities before calibration."""
     return log_softmax(networks + weight * expert)
+
+
+HELD_TOGETHER = 10.0
+"""How strongly the calibration's scales are held to one another and its offsets to zero, in cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,9 +226,15 @@ class Joining:
 
 
 def fit_joining(networks: FloatArray, expert: FloatArray, truth: Rows, weights: tuple[float, ...]) -> Joining:
-    """Choose the weight with which cells not trained on are likeliest, and the temperature with it."""
+    """Choose the weight with which cells not trained on are likeliest, and the calibration with it.
+
+    A scale and an offset for each class, held to one another: neither machine is as sure of every class as of others.
+    """
     k = networks.shape[1]
-    found = [Joining(w, fit_calibration(joined(networks, expert, w), truth, k)) for w in weights]
+    found = [
+        Joining(w, fit_calibration(joined(networks, expert, w), truth, k, form="vector", strength=HELD_TOGETHER))
+        for w in weights
+    ]
 
     def loss(joining: Joining) -> float:
         return -float(np.log(joining(networks, expert)[np.arange(len(truth)), truth]).mean())

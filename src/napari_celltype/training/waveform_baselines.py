@@ -56,7 +56,7 @@ def _ghaderi(x: FloatArray, truth: Rows, n_classes: int, seed: int) -> Judge:
 def _hard_bank(x: FloatArray, truth: Rows, n_classes: int, seed: int) -> Judge:
     import torch
 
-    settings = replace(ExpertSettings(), noise_mv=1e-4)
+    settings = replace(ExpertSettings(), widths=(0.2,), ridges=(0.1,), noise_mv=1e-4)
     expert = fit_expert(x.astype(np.float32), truth, n_classes, settings, seed)
     return lambda new: expert(torch.from_numpy(new.astype(np.float32))).numpy().astype(float)
 

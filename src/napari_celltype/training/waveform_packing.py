@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_celltype.models.base import check_arrays
@@ -26,7 +27,7 @@ from .waveform_expert import fit_expert
 from .waveform_fit import HEADS, fit_cnn
 from .waveform_reference import class_reference
 
-__all__ = ["RATES_HZ", "pack_waveform_models"]
+__all__ = ["RATES_HZ", "invented_windows", "limits", "pack_waveform_models", "stored"]
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def pack_waveform_models(
     network = fit_cnn(
         spikes,
         None,
-        settings.taught(settings.shipped_members),
+        settings.taught(),
         job.seed,
         checkpoint=job.checkpoint("waveform-shipped"),
         progress=job.steps("networks to ship"),
@@ -64,7 +65,7 @@ def pack_waveform_models(
     _, hidden = answers(network, spikes.windows)
     for task in TASKS:
         truth = task.truth(spikes)
-        expert = fit_expert(spikes.windows, truth, len(task.classes), settings.expert, job.seed)
+        expert = fit_expert(spikes.windows, truth, len(task.classes), settings.expert, job.seed, spikes.donors)
         parts = [one[task.name] for one in found]
         rows = np.flatnonzero(truth >= 0)
         joining = fit_joining(
@@ -92,9 +93,9 @@ def _pack(
     form, truth = settings.form, task.truth(cells)
     ensemble = _ensemble(network, expert, task, joining.weight)
     centre, projection = principal_axes(hidden, settings.dimensions)
-    doubts = _limits(cells.windows.astype(float), (hidden - centre) @ projection, truth, task, far, form)
+    doubts = limits(cells.windows.astype(float), (hidden - centre) @ projection, truth, task, far, form)
     weights = (
-        _stored(ensemble)
+        stored(ensemble, "network.")
         | joining.calibration.to_arrays()
         | {"embedding.centre": centre.astype(np.float32), "embedding.projection": projection.astype(np.float32)}
         | doubts.to_arrays()
@@ -102,7 +103,7 @@ def _pack(
     )
     info = _info(task, ensemble, doubts, settings)
     card = write_card(info, _facts(task, cells, doubts, joining, settings, figures))
-    inputs: Arrays = {"windows": _invented_windows(weights, job.seed)}
+    inputs: Arrays = {"windows": invented_windows(weights["reference.mean_mv"], job.seed)}
     folder = job.out / info.name
     write_bundle(folder, info, weights, check_arrays(inputs, {}), card)
     outputs = load_model(folder, device="cpu").replay(inputs)
@@ -122,17 +123,18 @@ def _ensemble(network: TripleCnn, expert: KernelExpert, task: Task, weight: floa
     return ensemble.eval()
 
 
-def _stored(ensemble: WaveformEnsemble) -> Arrays:
+def stored(network: torch.nn.Module, prefix: str) -> Arrays:
     """Tensors by name; the large ones in half precision, which changes no probability by more than a thousandth."""
     return {
-        f"network.{name}": (tensor.half() if name.endswith(_HALVED) and tensor.numel() > 1000 else tensor).numpy()
-        for name, tensor in ensemble.state_dict().items()
+        prefix + name: (tensor.half() if name.endswith(_HALVED) and tensor.numel() > 1000 else tensor).numpy()
+        for name, tensor in network.state_dict().items()
     }
 
 
-def _limits(
+def limits(
     windows: FloatArray, placed: FloatArray, truth: NDArray[np.intp], task: Task, far: FloatArray, form: WindowFormat
 ) -> WaveformDoubts:
+    """Ranges of the training spikes and where they lie, with the margins the cards state."""
     measures = measure_shapes(windows, form)
     low, high = measures.min(axis=0), measures.max(axis=0)
     margin = _MARGIN * (high - low)
@@ -176,10 +178,10 @@ def _info(task: Task, ensemble: WaveformEnsemble, doubts: WaveformDoubts, settin
     )
 
 
-def _invented_windows(weights: Arrays, seed: int, each: int = 3) -> NDArray[np.float32]:
+def invented_windows(averages: NDArray[np.float32], seed: int, each: int = 3) -> NDArray[np.float32]:
     """Windows near the class averages, bent smoothly at random: no real cell goes into the package."""
     rng = np.random.default_rng(seed)
-    means = np.repeat(weights["reference.mean_mv"], each, axis=0)
+    means = np.repeat(averages, each, axis=0)
     place = np.linspace(0, 1, means.shape[1])
     bends = sum(rng.normal(size=(len(means), 1)) * 3 / k * np.cos(np.pi * k * place) for k in range(1, 6))
     invented: NDArray[np.float32] = (means + bends).astype(np.float32)
@@ -190,8 +192,8 @@ _DATA = (
     "{cells} cells of {donors} donors ({species}) from the Allen Cell Types Database, one action potential evoked"
     " by a short square each, as published with Ophir et al. 2023, 1 ms before to 2 ms after the peak, recorded "
     "at 50 or 200 kHz. {labels} Allen Institute terms of use: research, with citation, no commercial "
-    "redistribution. No trace is in the package; averages and histograms of each class are, and numbers derived "
-    "from training cells (the supports of the kernel machine)."
+    "redistribution. No trace is in the package; averages and histograms of each class are. What the kernel machine "
+    "compares with are means of three like cells each."
 )
 _LABELS = {
     "subclass": "Labels are driver lines, not transcriptomes: a line marks some cells of other types too.",
@@ -199,9 +201,10 @@ _LABELS = {
 }
 _SPLIT = (
     "{folds}-fold cross-validation by donor, stratified by class: no cell is judged by a model that saw another "
-    "cell of its donor. The weight of the kernel machine and the calibration were chosen on other donors too. The"
-    " weights shipped were then trained on all cells with the same settings; no figure here is measured on them. The "
-    "settings were chosen by such folds on the same cells, so expect slightly less on new donors. "
+    "cell of its donor. Width and ridge of the kernel machine were chosen within the training donors of each fold, its "
+    "weight and the calibration on other donors too. The weights shipped were then trained on all cells in the same "
+    "way, as many networks as in a fold; no figure here is measured on them. Size and teaching of the networks were "
+    "chosen by such folds on the same cells, so expect slightly less on new donors. "
     "All windows are brought to 50 kHz and pass one 10 kHz filter, because the rate tells the class apart in "
     "these data (nearly all Vip cells were recorded at 50 kHz); figures within each rate are given too."
 )
@@ -215,8 +218,8 @@ _ABSTAINS = (
     "When there is no action potential in its place; when a measure of its shape (rise, fall, fastest slopes, "
     "peak, lowest point, roughness) lies outside the training range by more than {margin:.0%} of it; when its "
     "embedding is farther than {far:.1f} standard deviations from every class (one held-out cell in 200 is); when"
-    " the best class has a probability below {confidence:.2f}; when the windows of a cell disagree; outside 20 to"
-    " 500 kHz; in voltage clamp."
+    " the best class has a probability below {confidence:.2f}; when the windows of a cell disagree, when most of them "
+    "cannot be judged, or more than a tenth are unlike the training cells; outside 20 to 500 kHz; in voltage clamp."
 )
 
 _FAILURES = (
@@ -250,7 +253,7 @@ def _facts(
         extra={
             "Confusion": confusion_table(own, task.classes),
             "How it is made": (
-                f"{settings.shipped_members} networks and one kernel machine "
+                f"{settings.members} networks and one kernel machine "
                 f"({settings.expert.shape.kernels} kernels), weight {joining.weight:g}."
             ),
         },

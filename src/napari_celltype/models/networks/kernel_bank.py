@@ -31,7 +31,7 @@ class BankShape:
     each
         Kernels for each reach and each of slope and bend (first and second difference).
     supports, outputs
-        Cells compared with, and classes.
+        Blends of cells that a cell is compared with, and classes.
     """
 
     reaches: tuple[int, ...] = (1, 2, 3, 5, 8, 12)
@@ -77,10 +77,18 @@ class KernelExpert(nn.Module):
         """Scores (items, outputs) of windows in mV."""
         return self.compare(self.standardised(x))
 
+    def summarise(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of windows, and their standardised shares."""
+        shares = self.standardised(x)
+        return self.compare(shares), shares
+
     def compare(self, shares: Tensor) -> Tensor:
         """Scores of standardised shares."""
-        squared = (shares**2).sum(dim=1, keepdim=True) - 2 * shares @ self.supports.T + (self.supports**2).sum(dim=1)
-        return torch.exp(-self.gamma * squared.clamp_min(0)) @ self.dual
+        # in double precision, where there is any: weights of like centres are large and cancel one another
+        precise = torch.float32 if shares.device.type == "mps" else torch.float64
+        x, supports = shares.to(precise), self.supports.to(precise)
+        squared = (x**2).sum(dim=1, keepdim=True) - 2 * x @ supports.T + (supports**2).sum(dim=1)
+        return (torch.exp(-self.gamma.to(precise) * squared.clamp_min(0)) @ self.dual.to(precise)).float()
 
     def standardised(self, x: Tensor) -> Tensor:
         """Shares of every kernel (items, kernels), centred and scaled."""
