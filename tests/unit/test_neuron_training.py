@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tarfile
 from pathlib import Path
@@ -142,7 +143,8 @@ def test_predict_judges_swc_files_by_a_trained_model(
     trained: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "soma.swc").write_text("1 1 0 0 0 5 -1\n")
-    files = [folder / "pyramidal" / "00.swc", folder / "basket" / "01.swc", tmp_path / "soma.swc", tmp_path / "no.swc"]
+    (tmp_path / "packed.SWC.gz").write_bytes(gzip.compress((folder / "basket" / "01.swc").read_bytes()))
+    files = [folder / "pyramidal" / "00.swc", tmp_path / "packed.SWC.gz", tmp_path / "soma.swc", tmp_path / "no.swc"]
     capsys.readouterr()
     code = main(["predict", *map(str, files), "--model", str(trained / "svc-morphology"), "--json"])
     entries = json.loads(capsys.readouterr().out)

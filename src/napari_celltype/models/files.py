@@ -17,7 +17,7 @@ from .prediction import Prediction
 __all__ = ["FilePredictor", "kind_of"]
 
 _TABLES = {".csv", ".tsv"}
-_NEURONS = {".swc", ".eswc", ".asc"}
+_NEURONS = (".swc", ".eswc", ".asc", ".nmx", ".swc.gz", ".eswc.gz")
 
 INPUTS = {"recording": ("features", "waveform"), "table": ("features",), "neuron": ("neuron", "image")}
 """Kinds of file, and the inputs of models that can judge them, the first preferred."""
@@ -25,8 +25,8 @@ INPUTS = {"recording": ("features", "waveform"), "table": ("features",), "neuron
 
 def kind_of(path: Path) -> str:
     """``"table"``, ``"neuron"`` or ``"recording"``, by suffix: anything else may be a recording."""
-    suffix = path.suffix.lower()
-    return "table" if suffix in _TABLES else "neuron" if suffix in _NEURONS else "recording"
+    name = path.name.lower()
+    return "table" if path.suffix.lower() in _TABLES else "neuron" if name.endswith(_NEURONS) else "recording"
 
 
 @dataclass
