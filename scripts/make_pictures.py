@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QDockWidget
 
 from napari_celltype._napari.demo import new_viewer, open_demo, settle, traces_are_drawn
 from napari_celltype._napari.session import PLUGIN, RECORDING_DOCK, session_of
+from neuron_pictures import NEURON_PICTURES
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIZE = (1280, 720)
@@ -121,8 +122,112 @@ def show_map(viewer: Any) -> None:
     dock = open_side_dock(viewer, "Map")
     settle(1.0, until=lambda: bool(dock.places))
     x, y = next(iter(dock.places.values())).xy
-    dock.scatter.drawn.emit(np.array([(x - 60, y - 8), (x - 12, y - 8), (x - 12, y + 12), (x - 60, y + 12)]))
+    dock.scatter.drawn.emit(np.array([(x - 20, y - 14), (x + 20, y - 14), (x + 20, y + 14), (x - 20, y + 14)]))
     settle(1.0)
+
+
+def show_map_waveform(viewer: Any) -> None:
+    """The sample cell among the reference cells by its action potential."""
+    dock = open_side_dock(viewer, "Map")
+    settle(1.0, until=lambda: len(dock.maps) > 1 and bool(dock.places), limit_s=60.0)
+    chooser = dock.bar.chooser
+    chooser.setCurrentIndex(next(i for i, (found, _) in enumerate(dock.maps) if found.input == "waveform"))
+    settle(1.0, until=lambda: bool(dock.places), limit_s=60.0)
+
+
+def open_cell_type(viewer: Any, tab: int) -> Any:
+    """The sample recording judged, zoomed to the window, with one of the tabs in front."""
+    from napari_celltype._napari.celltype_dock import CellTypeDock
+    from napari_celltype._napari.demo import predict_current
+    from napari_celltype._napari.recording_dock import RecordingDock
+
+    viewer.open_sample(PLUGIN, "recording")
+    settle(0.5, until=lambda: traces_are_drawn(viewer))
+    predict_current(viewer)
+    docks = list(viewer.window.dock_widgets.values())
+    next(dock for dock in docks if isinstance(dock, RecordingDock)).window_line._on_key_zoom()
+    found = next(dock for dock in docks if isinstance(dock, CellTypeDock))
+    found.tabs.setCurrentIndex(tab)
+    settle(1.0, until=lambda: traces_are_drawn(viewer))
+    return found
+
+
+def show_cell_type(viewer: Any) -> None:
+    """The whole workbench at the rig: what each sweep says."""
+    open_cell_type(viewer, 0)
+
+
+def show_sensitivity(viewer: Any) -> None:
+    """How the verdict moves with the window and from sweep to sweep."""
+    open_cell_type(viewer, 1)
+
+
+def show_shape(viewer: Any) -> None:
+    """The spike beside the classes' averages, after the cell was accepted."""
+    open_cell_type(viewer, 2).accept.click()
+
+
+def show_watch(viewer: Any) -> None:
+    """The sample recording looked at while others arrive in the watched folder."""
+    from napari_celltype._napari.watch_control import watch_control_of
+    from napari_celltype.io.write_abf import write_abf
+    from napari_celltype.samples import sample_recording
+    from napari_celltype.workbench.watch import WatchOptions
+
+    show_recording(viewer)
+    folder = Path(tempfile.mkdtemp()) / "2026-11-20"
+    folder.mkdir()
+    whole = write_abf(sample_recording(kind="fast-spiking"), folder / "20n20001.abf").read_bytes()
+    (folder / "settings.dat").write_bytes(b"gain=20 filter=10kHz " * 40)
+    control = watch_control_of(session_of(viewer))
+    control.options = WatchOptions(settle_s=0.5, give_up_s=1000.0)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Watch folder")
+    control.choose_folder(folder)
+    settle(0.5, until=lambda: control.watch is not None and len(control.watch.files) == 2)
+    assert control.watch is not None
+    control.watch.include([folder / "settings.dat"])
+    write_abf(sample_recording(), folder / "20n20002.abf")
+    (folder / "20n20003.abf").write_bytes(whole)
+    settle(0.5, until=lambda: control.watch.count("done", "failed") == 3, limit_s=120.0)
+    (folder / "20n20004.abf").write_bytes(whole[: len(whole) // 2])
+    settle(0.5, until=lambda: bool(control.watch.files[-1].reason), limit_s=60.0)
+
+
+def show_session(viewer: Any) -> None:
+    """A recording with a note, three choices of which one is taken back, and a saved session."""
+    from napari_celltype._napari.celltype_control import control_of
+    from napari_celltype._napari.demo import predict_current
+    from napari_celltype._napari.session_keeper import keeper_of
+    from napari_celltype.io.write_abf import write_abf
+    from napari_celltype.samples import sample_recording
+    from napari_celltype.workbench.session_state import NOTE
+
+    path = write_abf(sample_recording(), Path(tempfile.mkdtemp()) / "20n20002.abf")
+    viewer.open(str(path), plugin=PLUGIN)
+    settle(0.5, until=lambda: _recording_docks(viewer))
+    session = session_of(viewer)
+    predict_current(viewer)
+    control, keeper = control_of(session), keeper_of(session)
+    item = control.item_id
+    assert item is not None
+    control.cells.step_suggested(item, 1)
+    window = control.cells.window(item)
+    assert window is not None
+    control.cells.choose_window(item, window.moved(0.0002), "Drag the window")
+    control.cells.choose_window(item, window.moved(0.0004), "Drag the window")
+    session.document.history.undo(item)
+    session.document.choose(item, NOTE, "Layer 5, 120 µm from the pia; access 14 MΩ.")
+    settle(0.5, until=lambda: not control.is_working, limit_s=60.0)
+    control.cells.accept(item)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Session")
+    keeper.save(item)
+    settle(0.5, until=lambda: not keeper.is_saving)
+
+
+def show_keys(viewer: Any) -> None:
+    """Every key, beside the sample recording."""
+    show_recording(viewer)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Keys")
 
 
 PICTURES: dict[str, Callable[[Any], None]] = {
@@ -132,10 +237,18 @@ PICTURES: dict[str, Callable[[Any], None]] = {
     "gates": show_gates,
     "gates-all": show_gates_all,
     "map": show_map,
+    "map-waveform": show_map_waveform,
+    "cell-type": show_cell_type,
+    "sensitivity": show_sensitivity,
+    "shape": show_shape,
+    "watch": show_watch,
+    "session": show_session,
+    "keys": show_keys,
     "repair": show_repair,
     "repair-done": show_repair_done,
     "repair-nodes": show_repair_nodes,
     "repair-defects": show_repair_defects,
+    **NEURON_PICTURES,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from napari.components import ViewerModel
@@ -230,6 +231,12 @@ def test_no_key_is_bound_twice_in_a_dock_and_the_help_shows_every_one(rig):
 def test_the_help_follows_what_is_defined(monkeypatch):
     monkeypatch.setattr(rig_keys, "RIG_KEYS", (*RIG_KEYS, ("F9", "make coffee", "toggle_help")))
     assert "make coffee" in keys_html("#888888")
+
+
+def test_the_documentation_has_every_key_of_the_rig():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "classify-at-the-rig.md").read_text(encoding="utf-8")
+    lines = [line for _, keys in key_groups()[:3] for line in (f"| {key} | {what} |" for key, what in keys)]
+    assert [line for line in lines if line not in page] == []
 
 
 # the canvas ----

@@ -26,6 +26,7 @@ class KeysDock(RigDock):
     title = "Keys"
     first_area = "right"
     first_size = 170
+    takes_height = True
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -38,17 +39,19 @@ class KeysDock(RigDock):
 
     def apply_theme(self, theme: PlotTheme) -> None:
         """Take on the colours of the theme."""
-        self.text.setHtml(keys_html(theme.grid))
+        self.text.setHtml(keys_html(theme.warning))
 
 
-def keys_html(line_colour: str) -> str:
+def keys_html(key_colour: str) -> str:
     """All keys as a table; headings name where they work."""
     rows = []
     for heading, keys in key_groups():
-        rows.append(f'<tr><td colspan="2" style="padding-top: 8px"><b>{escape(heading)}</b></td></tr>')
+        rows.append(
+            f'<tr><td colspan="2" style="padding-top: 9px; padding-bottom: 2px"><b>{escape(heading)}</b></td></tr>'
+        )
         rows += [
-            f'<tr><td style="padding: 1px 10px 1px 0; white-space: nowrap; border-bottom: 1px solid {line_colour}">'
-            f"{escape(key)}</td><td>{escape(what)}</td></tr>"
+            f'<tr><td width="36%" style="color: {key_colour}; padding-right: 8px">{escape(key)}</td>'
+            f'<td width="64%">{escape(what)}</td></tr>'
             for key, what in keys
         ]
-    return f'<table cellspacing="0" width="100%">{"".join(rows)}</table>'
+    return f'<table cellspacing="0" cellpadding="1" width="100%">{"".join(rows)}</table>'

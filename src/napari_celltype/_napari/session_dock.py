@@ -45,6 +45,7 @@ class SessionDock(RigDock):
     title = "Session"
     first_area = "right"
     first_size = 170
+    takes_height = True
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -113,7 +114,9 @@ class SessionDock(RigDock):
 
     def apply_theme(self, theme: PlotTheme) -> None:
         """Take on the colours of the theme."""
-        self._faint = QColor(theme.grid)
+        self._faint = QColor(theme.text)
+        self._faint.setAlpha(120)
+        self.note.setStyleSheet(f"QPlainTextEdit {{ border: 1px solid {theme.grid}; border-radius: 3px; }}")
         self.refresh()
 
     # showing ----------------------------------------------------------------------------------------------------

@@ -354,7 +354,7 @@ class SessionKeeper:
             self._say("What you did with the recording just closed is kept, and is back when it is opened again.")
         self._asked.discard(item_id)
         for kept in (self._known, self._saved, self._held, self._paths):
-            kept.pop(item_id, None)  # type: ignore[attr-defined]
+            kept.pop(item_id, None)
 
     def _say(self, sentence: str) -> None:
         self.notice = sentence

@@ -106,6 +106,7 @@ class WatchDock(RigDock):
     title = "Watch folder"
     first_area = "right"
     first_size = 170
+    takes_height = True
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -141,6 +142,10 @@ class WatchDock(RigDock):
         self.progress.setRange(0, 100)
         self.progress.setFixedHeight(4)
         self.progress.setTextVisible(False)
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
+        self.progress.hide()
         self.files = WatchTable()
         self.view = make_table_view(self.files, stretch=1)
         self._lay_out()
@@ -211,6 +216,7 @@ class WatchDock(RigDock):
     def _on_progressed(self, share: float, doing: str) -> None:
         self.progress.setValue(round(100 * share))
         self.progress.setToolTip(doing)
+        self.progress.setVisible(bool(doing))
 
     # wishes -----------------------------------------------------------------------------------------------------
 
