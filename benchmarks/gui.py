@@ -176,84 +176,6 @@ def measure_neuron(viewer: napari.Viewer) -> None:
     say("undo of that", [timed(session.undo) for _ in range(15)])
 
 
-def measure_repair(viewer: napari.Viewer) -> None:
-    """Opening the dock, moving a threshold, accepting and undoing; and the same edit drawn as Shapes, in turn."""
-    from napari_celltype._napari.repair_dock import RepairDock
-
-    neuron = make_neuron()
-    for layer in layers_of_neuron(neuron):
-        viewer.add_layer(Layer.create(*layer))
-    settle(0.5)
-    compare_with_shapes(viewer, neuron)
-    opening = []
-    for _ in range(5):
-        start = now()
-        dock = RepairDock(viewer)
-        dock.flight.animated = False
-        area = viewer.window.add_dock_widget(dock, area="right")
-        settle(0.0, until=lambda dock=dock: dock.overlay is not None and bool(dock.jumps.model.rows or dock.repair))
-        QApplication.processEvents()
-        opening.append(since(start))
-        if len(opening) < 5:
-            viewer.window.remove_dock_widget(area)
-            settle(0.2)
-    say(f"{N_NODES:,} nodes: repair dock to screen", opening)
-    heights = iter(np.tile(np.arange(2.0, 5.0, 0.1), 10))
-    dock.repair.set_thresholds(3.0, 1.0)
-    settle(0.3)
-    slide = [timed(lambda: dock.repair.set_thresholds(float(next(heights)), 1.0)) for _ in range(60)]
-    say("move a threshold: list and rings to screen", slide)
-    dock.repair.set_thresholds(2.5, 1.0)
-    settle(0.5)
-    dock.jumps.go_on.setChecked(False)
-    accept, undo = [], []
-    for _ in range(15):
-        dock.next_jump()
-        settle(0.1)
-        accept.append(timed(dock.accept))
-        settle(0.1)
-    for _ in range(15):
-        undo.append(timed(dock.undo))
-        settle(0.1)
-    say("accept a jump: edit, list, rings, preview to screen", accept)
-    say("undo of that", undo)
-    previews = []
-    for _ in range(15):
-        previews.append(timed(dock.previous_jump))
-        settle(0.05)
-    say("select a jump: flight and preview to screen", previews)
-
-
-def compare_with_shapes(viewer: napari.Viewer, neuron: Neuron) -> None:
-    """One edit our way and by rebuilding a Shapes layer of one line a segment, in turn; layer work only, no painting.
-
-    The Shapes are made of every tenth segment and scaled up, which flatters them: their cost grows faster than that.
-    """
-    from napari.layers import Shapes
-
-    from napari_celltype.workbench.repair_session import repair_of
-
-    document = session_of(viewer).document
-    repair = repair_of(document, document.neurons[-1].id)
-    repair.set_thresholds(2.5, 1.0)
-    jumps = repair.jumps.rows
-    rows = np.flatnonzero(neuron.parents >= 0)[::10]
-    lines = np.stack([neuron.xyz_um[rows], neuron.xyz_um[neuron.parents[rows]]], axis=1)
-    ours, shapes = [], []
-    for i in range(5):
-        ours.append(timed(lambda i=i: repair.decide([jumps[i]], "accepted"), events=0))
-        repair.undo()
-        wall, own = timed(lambda: Shapes(list(lines), shape_type="line", edge_width=0.5), events=0)
-        shapes.append((10 * wall, 10 * own))
-    say("one accepted jump, our layers", ours)
-    say("one rebuild as Shapes, a line a segment (a tenth x 10)", shapes)
-    ratios = [b[1] / a[1] for a, b in zip(ours, shapes, strict=True)]
-    print(
-        f"times faster than Shapes: {statistics.median(ratios):.0f} ({min(ratios):.0f} to {max(ratios):.0f})",
-        flush=True,
-    )
-
-
 def measure_rig(viewer: napari.Viewer) -> None:
     """The rig's loop on the sample recording: open, predict, drag, place on the map, lay out own cells."""
     from napari_celltype._napari.celltype_control import control_of
@@ -413,7 +335,7 @@ def measure_refit(dock: Any) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("recording", "neuron", "repair", "rig"))
+    parser.add_argument("--only", choices=("recording", "neuron", "rig"))
     only = parser.parse_args().only
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; wall, and the GUI thread's own time", flush=True)
     viewer = new_viewer(size=(1280, 720))
@@ -430,8 +352,6 @@ def main() -> None:
         measure_rig(viewer)
         viewer.layers.clear()
         settle(0.3)
-    if only in (None, "repair"):
-        measure_repair(viewer)
     viewer.close()
 
 

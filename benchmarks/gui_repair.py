@@ -127,7 +127,6 @@ def measure_opening(viewer: Any, screen: Screen, neuron: Neuron) -> None:
 
 def open_repair(viewer: Any) -> RepairDock:
     dock = RepairDock(viewer)
-    dock.flight.animated = False
     viewer.window.add_dock_widget(dock, area="right")
     settle(0.3, until=lambda: dock.overlay is not None)
     dock.repair.set_thresholds(2.5, 1.0)
@@ -140,7 +139,7 @@ def measure_jumps(screen: Screen, dock: RepairDock, n: int) -> None:
     measure(screen, "move a threshold", [lambda h=h: dock.repair.set_thresholds(float(h), 1.0) for h in heights])
     dock.repair.set_thresholds(2.5, 1.0)
     dock.jumps.select(dock.jumps.model.rows[0].key)
-    measure(screen, "select a jump (camera flies)", [dock.next_jump] * n)
+    measure(screen, "select a jump (and the camera sets off)", [dock.next_jump] * n)
     dock.jumps.select(dock.jumps.model.rows[0].key)
     dock.jumps.go_on.setChecked(False)
     measure(screen, "accept a jump", [Accept(dock, i) for i in range(n)])

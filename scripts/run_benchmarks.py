@@ -24,6 +24,7 @@ SCRIPTS = {
     "morphology.py": ("Repair and measurements", PEERS),
     "models.py": ("Models", MAIN),
     "gui.py": ("In napari", MAIN),
+    "gui_repair.py": ("In napari: edits of a neuron of 25,000 nodes", MAIN),
 }
 
 HEAD = """# Speed

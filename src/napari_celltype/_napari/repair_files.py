@@ -177,9 +177,11 @@ class FilesBar(QWidget):
 
     def _save_and_go_on(self) -> None:
         self.save()
-        repair = self.repair
+        repair, told = self.repair, self._desk.banner.message
         if repair is not None and not repair.has_unsaved_work:
             self._go_on(looked_at=True)
+            if not self._desk.banner.message:  # what was saved is worth knowing on the next file too
+                self._desk.say(told, good=True)
 
     def _go_on(self, *, looked_at: bool = False) -> None:
         folder, repair = self.folder, self.repair

@@ -60,13 +60,13 @@ class JumpsTab(QWidget):
         self.table.setWordWrap(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(20)
-        self.table.setMinimumHeight(90)
+        self.table.setMinimumHeight(70)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
         # fitted once to the longest texts there are: fitting to the contents at every change costs more than the change
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for column, text in enumerate(_WIDEST):
-            header.resizeSection(column, self.table.fontMetrics().horizontalAdvance(text) + 18)
+            header.resizeSection(column, self.table.fontMetrics().horizontalAdvance(text) + 14)
         header.setStretchLastSection(True)
         header.setHighlightSections(False)
         self.table.selectionModel().selectionChanged.connect(self._on_table_selected)

@@ -21,11 +21,13 @@ from .plots.palette import rgba
 from .point_drawing import show_points
 from .repair_colours import BEFORE_COLOUR, STATE_COLOURS, after_colour
 
-__all__ = ["AFTER", "BEFORE", "JUMPS", "RepairOverlay", "moved_lines"]
+__all__ = ["AFTER", "BEFORE", "HERE", "JUMPS", "RepairOverlay", "moved_lines"]
 
-JUMPS, BEFORE, AFTER = "jumps", "before", "after"
+JUMPS, BEFORE, AFTER, HERE = "jumps", "before", "after", "here"
 _SPACE = {"scale": (1.0, 1.0, 1.0), "units": ("um", "um", "um"), "axis_labels": ("z", "y", "x")}
 _RING_WIDTH = 0.12
+# vispy 0.17 draws the line of a clamped ring at least half the least size wide
+_RING = {"canvas_size_limits": (6, 36), "border_width": _RING_WIDTH}
 _STATE_RGBA = {state: rgba(colour) for state, colour in STATE_COLOURS.items()}
 _WIDTH_PX = {BEFORE: 2.2, AFTER: 3.4}
 
@@ -76,10 +78,22 @@ class RepairOverlay:
         sizes = landmark_size(neuron) * np.where(chosen, 5.0, 3.2)
         layer = self.layer(JUMPS)
         if not isinstance(layer, Points):
-            layer = self._add(JUMPS, Points, np.empty((0, 3)), canvas_size_limits=(12, 36), border_width=_RING_WIDTH)
+            layer = self._add(JUMPS, Points, np.empty((0, 3)), size=1.0, **_RING)
         _fill(layer, places, sizes, colours)
         if not show_points(self._viewer, layer):
             layer.refresh(thumbnail=False)
+
+    def show_place(self, place_zyx: NDArray[np.float64] | None, neuron: Neuron, colour: str) -> None:
+        """Mark a place the camera has flown to, or nothing."""
+        layer = self.layer(HERE)
+        if layer is not None:
+            layer.visible = place_zyx is not None
+        if place_zyx is None:
+            return
+        if not isinstance(layer, Points):
+            layer = self._add(HERE, Points, place_zyx[None], size=1.0, face_color="transparent", **_RING)
+        _fill(layer, place_zyx[None], np.array([5.0 * landmark_size(neuron)]), np.array([rgba(colour)], np.float32))
+        layer.refresh(thumbnail=False)
 
     def show_preview(self, preview: Preview | None) -> None:
         """Draw the part a jump's repair moves, where it was (grey) and where it goes."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
@@ -24,6 +25,9 @@ from napari_celltype.workbench.repair_neuron import Numbers, is_much_deeper
 from .plots.theme import PlotTheme
 
 __all__ = ["MessageBar", "NumbersPanel", "QuestionBar", "ThresholdPanel"]
+
+
+_NARROW_PX = 330
 
 
 class ThresholdPanel(QWidget):
@@ -116,17 +120,37 @@ def _change(before: str, after: str) -> str:
     return before if before == after else f"{before} → <b>{after}</b>"
 
 
-class MessageBar(QLabel):
+class _Wrapped(QLabel):
+    """Text over as many lines as it takes, and no more.
+
+    Qt guesses the height of wrapped text from a width of its own, which made the window higher than a small screen.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def minimumSizeHint(self) -> QSize:
+        """As high as the text is at this width."""
+        return QSize(0, self.heightForWidth(max(self.width(), _NARROW_PX)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Ask for another height."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+
+class MessageBar(_Wrapped):
     """A sentence that is shown whole; hidden while there is nothing to say."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._good = False
         self._theme: PlotTheme | None = None
-        self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.hide()
 
     @property
@@ -157,10 +181,7 @@ class QuestionBar(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.label = QLabel()
-        self.label.setWordWrap(True)
-        self.label.setTextFormat(Qt.TextFormat.PlainText)
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.label = _Wrapped()
         self._buttons = QHBoxLayout()
         self._answers: list[tuple[QPushButton, Callable[[], None]]] = []
         column = QVBoxLayout(self)

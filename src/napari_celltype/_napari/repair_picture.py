@@ -14,6 +14,7 @@ from napari_celltype.workbench.repair_preview import Preview
 from napari_celltype.workbench.repair_session import RepairSession
 
 from .neuron_layers import SEGMENTS, ZYX
+from .plots.palette import DEFECT_COLOURS
 from .plots.theme import PlotTheme
 from .repair_flight import Flight
 from .repair_keys import CanvasKeys
@@ -112,6 +113,8 @@ class RepairPicture:
             self.overlay.show_preview(preview)
         self._side_view.show_preview(preview)
         if preview is not None and fly:
+            if self.overlay is not None:
+                self.overlay.show_place(None, preview.before, "")
             self._fly_to(preview)
 
     def draw_jumps(self) -> None:
@@ -150,5 +153,7 @@ class RepairPicture:
             self._desk.say("The node cannot be shown: it has no position, or is no longer there.")
             return []
         row = int(rows[0])
+        if self.overlay is not None:
+            self.overlay.show_place(neuron.xyz_um[row][ZYX], neuron, DEFECT_COLOURS["warning"])
         self.flight.fly_to(neuron.xyz_um[row][ZYX], 120.0, better_axis(neuron, row, 60.0))
         return [int(node_id) for node_id in neuron.ids[rows]]

@@ -21,6 +21,7 @@ from .repair_colours import BEFORE_COLOUR, after_colour
 __all__ = ["SideView", "better_axis"]
 
 _LATER_MS = 60
+_LEAST_PX = 90  # a question above must not make the window higher than a small screen
 Across = Literal["auto", "x", "y", "along"]
 _CHOICES: tuple[tuple[str, Across], ...] = (
     ("From the side (x or y)", "auto"),
@@ -54,7 +55,7 @@ class SideView(QWidget):
         self._later.setInterval(_LATER_MS)
         self._later.timeout.connect(self._draw)
         self.plot_widget = pg.PlotWidget(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
-        self.plot_widget.setMinimumHeight(150)
+        self.plot_widget.setMinimumHeight(_LEAST_PX)
         plot = self.plot_widget.getPlotItem()
         plot.hideButtons()
         plot.setAspectLocked(True)
@@ -70,7 +71,7 @@ class SideView(QWidget):
         self.hint = QLabel("Select a jump to see it from the side, before and after.")
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setWordWrap(True)
-        self.hint.setMinimumHeight(150)
+        self.hint.setMinimumHeight(_LEAST_PX)
         bar = QHBoxLayout()
         bar.addWidget(self.choice)
         bar.addStretch(1)

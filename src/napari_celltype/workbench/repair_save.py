@@ -29,7 +29,7 @@ class Saved:
     @property
     def message(self) -> str:
         """A sentence for the user."""
-        return f"Saved as {self.path.name}, with the record of edits {self.record.name}, in {self.path.parent}."
+        return f"Saved as {self.path.name}, with the record of all edits beside it (.json), in {self.path.parent}."
 
 
 def default_target(source: Path) -> Path:
