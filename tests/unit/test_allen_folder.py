@@ -12,6 +12,7 @@ import pytest
 import napari_celltype as nct
 from napari_celltype.errors import ModelError
 from napari_celltype.io.write_nwb import write_nwb
+from napari_celltype.models.waveform_model import TripleCnnModel
 from napari_celltype.models.windows import ONSET_FORMAT, PEAK_FORMAT
 from napari_celltype.samples.cells import CELL_KINDS, draw_cell
 from napari_celltype.samples.protocols import Stimulus, short_square_threshold_pa
@@ -64,10 +65,15 @@ def test_windows_and_labels_come_from_files_and_table(allen_folder: Path, form: 
     np.testing.assert_array_equal(spikes.rates_khz, 50.0)
 
 
-def test_the_50_ms_models_are_trained_and_judge_a_recording_of_the_folder(allen_folder: Path, tmp_path: Path) -> None:
-    report = run_recipe("triple-cnn-50ms", Job(allen_folder, tmp_path, quick=True))
+@pytest.mark.parametrize(("suffix", "samples"), [("50ms", 2_500), ("50ms-200khz", 10_000)])
+def test_the_50_ms_models_are_trained_and_judge_a_recording_of_the_folder(
+    allen_folder: Path, tmp_path: Path, suffix: str, samples: int
+) -> None:
+    report = run_recipe(f"triple-cnn-{suffix}", Job(allen_folder, tmp_path, quick=True))
     assert 0.0 <= report["tasks"]["triple-cnn-5class"]["triple-cnn-5class"]["mean"]["accuracy"] <= 1.0
-    model = nct.load_model(tmp_path / "triple-cnn-5class-50ms", device="cpu")
+    model = nct.load_model(tmp_path / f"triple-cnn-5class-{suffix}", device="cpu")
+    assert isinstance(model, TripleCnnModel)
+    assert model.form.n_samples == samples
     assert model.self_test() < 1e-5
     said = model.predict(nct.read_recording(allen_folder / "500000001_ephys.nwb"))
     assert said.parts is not None

@@ -25,10 +25,12 @@ KINDS: dict[str, str] = {
     "map": ".map:MapModel",
     "waveform-map": ".waveform_map:WaveformMapModel",
     "neuron-svc": ".neuron_table:NeuronSvcModel",
+    "tree-lstm": ".tree_model:TreeLstmModel",
     "neuron-map": ".neuron_map:NeuronMapModel",
     "resnet": ".image_model:ImageModel",
     "resnet-tree": ".combined_model:CombinedModel",
     "triple-cnn": ".waveform_model:TripleCnnModel",
+    "joint": ".joint:JointModel",
 }
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_celltype.errors import ModelError
 from napari_celltype.models.base import Model
 from napari_celltype.models.features import FEATURE_NAMES
+from napari_celltype.models.joint import JointModel
 from napari_celltype.models.prediction import Prediction
 from napari_celltype.models.waveform_model import WaveformModel
 
@@ -80,6 +81,17 @@ def _by_windows(model: WaveformModel, spikes: SpikeSet, truth: NDArray[np.intp])
     return Labelled(model.predict(spikes.windows, model.form.rate_hz), truth, spikes.donors)
 
 
+def _pair_groups(model: Model, data: Path) -> dict[str, Labelled]:
+    """Cells of which both features and spike are known."""
+    from .joint import read_pairs
+
+    if not isinstance(model, JointModel) or model.info.classes != SUBCLASSES:
+        raise _unfit(model)
+    cells, spikes = read_pairs(data, replace(model.form, low_pass_hz=0.0))
+    said = model.predict((cells.features, spikes.windows), model.form.rate_hz)
+    return {"mouse": Labelled(said, cells.truth, cells.donors)}
+
+
 def _neuron_groups(model: Model, data: Path) -> dict[str, Labelled]:
     """All reconstructions of a class the model knows, and those of each collection."""
     found = reconstructions.read_neurons(data)
@@ -112,6 +124,7 @@ def _unfit(model: Model) -> ModelError:
 _GROUPS: dict[str, Callable[[Model, Path], dict[str, Labelled]]] = {
     "features": _feature_groups,
     "waveform": _waveform_groups,
+    "recording": _pair_groups,
     "neuron": _neuron_groups,
 }
 

@@ -90,6 +90,12 @@ RECIPES: dict[str, Recipe] = {
             ("triple-cnn-2class-50ms", "triple-cnn-5class-50ms"),
         ),
         Recipe(
+            "triple-cnn-50ms-200khz",
+            "the same at 200 kHz, 10,000 samples",
+            ".waveform:run_onset_fast",
+            ("triple-cnn-2class-50ms-200khz", "triple-cnn-5class-50ms-200khz"),
+        ),
+        Recipe(
             "waveform-baselines",
             "plain classifiers on the waveform",
             ".waveform_baselines:run",
