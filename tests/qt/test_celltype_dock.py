@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from celltype_stubs import (
     make_firing_sweep,
     stub_shelf,
 )
-from napari_celltype._napari import celltype_control
+from napari_celltype._napari import celltype_control, celltype_shapes
 from napari_celltype._napari.celltype_control import control_of
 from napari_celltype._napari.celltype_dock import CellTypeDock
 from napari_celltype._napari.celltype_shapes import rectangle_of, window_of
@@ -69,7 +70,8 @@ def open_recording(viewer, recording: Recording) -> str:
 
 def wait_for_all(dock: CellTypeDock, qtbot) -> None:
     """Until the question is answered to its end."""
-    qtbot.waitUntil(lambda: not dock.control.is_busy and not dock.control._timer.isActive(), timeout=15_000)
+    control = dock.control
+    qtbot.waitUntil(lambda: not control.is_working and not control.mirrors.is_waiting, timeout=15_000)
 
 
 def answered(dock: CellTypeDock, qtbot, recording: Recording | None = None) -> str:
@@ -90,7 +92,10 @@ def test_opening_a_recording_shows_its_type_without_a_click(viewer, qtbot):
     assert "The feature model feat agrees: Inhibitory, 80 %." in dock.result.agreement.text()
     assert dock.tabs.sweeps.votes.rowCount() == 3
     assert "3 of 3 sweeps" in dock.tabs.sweeps.words.text()
+    dock.tabs.setCurrentIndex(1)
     assert "−0.3 to +0.3 ms" in dock.tabs.band.words.text()
+    assert "From sweep to sweep: Inhibitory 90 ± 0 % (3 sweeps)." in dock.tabs.band.words.text()
+    dock.tabs.setCurrentIndex(2)
     assert "does not bring the average spikes" in dock.tabs.comparison.note.text()
     assert dock.form.predict.text() == "Predict"
     assert not dock.form.progress.isVisible()
@@ -207,11 +212,48 @@ def test_a_file_deleted_meanwhile_is_a_sentence(viewer, qtbot):
     assert "was deleted meanwhile" in dock.result.detail.text()
 
 
+def test_a_layer_that_is_none_of_ours_changes_nothing(viewer, qtbot):
+    dock = open_dock(viewer, qtbot)
+    item = answered(dock, qtbot)
+    foreign = viewer.add_image(np.zeros((4, 4)))
+    viewer.layers.selection = {foreign}
+    viewer.layers.remove(foreign)
+    assert dock.control.item_id == item
+    assert dock.result.headline.text() == "Inhibitory, 90 %"
+
+
+def test_answers_that_come_in_parts_are_drawn_once(viewer, qtbot, monkeypatch):
+    written = []
+    monkeypatch.setattr(celltype_shapes, "_write", lambda layer, shown, longest_s: written.append(shown))
+    dock = open_dock(viewer, qtbot)
+    item = answered(dock, qtbot)
+    first = len(written)
+    assert first <= 4
+    dock.control.ask()
+    wait_for_all(dock, qtbot)
+    assert len(written) == first  # the same answer again
+    dock.cells.choose_window(item, dock.cells.window(item).moved(0.0001))
+    wait_for_all(dock, qtbot)
+    assert written[-1][0][0] == dock.cells.window(item)
+
+
+def test_a_slow_preview_says_that_it_is_one(both, qtbot):
+    dock, recording = both
+    answered(dock, qtbot)
+    line = recording.window_line
+    assert dock.control.preview_rate is None
+    now = time.monotonic()
+    dock.control._previewed.extend([now - 0.4, now - 0.2, now])
+    line._on_region_dragged(*(end + 1e-4 for end in line.region.bounds_s))
+    assert line.said.text().startswith("Preview: 5 verdicts a second")
+
+
 def test_without_a_waveform_model_the_tabs_say_so(viewer, qtbot):
     dock = open_dock(viewer, qtbot, StubFeatures(FEATURES))
     answered(dock, qtbot)
     assert dock.result.headline.text() == "Inhibitory, 80 %"
     assert "No waveform model" in dock.tabs.sweeps.words.text()
+    dock.tabs.setCurrentIndex(1)
     assert "No waveform model" in dock.tabs.band.note.text()
 
 
@@ -476,7 +518,7 @@ def test_answers_that_come_while_a_neuron_is_shown_in_3d_are_drawn_afterwards(vi
     viewer.dims.ndisplay = 3
     wait_for_all(dock, qtbot)
     viewer.dims.ndisplay = 2
-    assert len(windows_layer(viewer, item).data) == 2
+    qtbot.waitUntil(lambda: len(windows_layer(viewer, item).data) == 2)
 
 
 def test_a_rectangle_drawn_on_another_row_is_a_window_of_that_sweep(viewer, qtbot):

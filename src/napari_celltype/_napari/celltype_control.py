@@ -5,7 +5,9 @@ Docks send requests here and listen to the session's :class:`ClassifySession`; n
 
 from __future__ import annotations
 
+import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -27,6 +29,8 @@ from .session import Session
 __all__ = ["CellTypeControl", "control_of"]
 
 _SETTLE_MS = 120
+_PAUSE_S = 0.7
+"""A longer gap between previews is no slow preview but the end of a drag."""
 
 _controls: weakref.WeakKeyDictionary[Session, CellTypeControl] = weakref.WeakKeyDictionary()
 
@@ -43,6 +47,7 @@ class CellTypeControl:
 
     busy_changed = Signal(bool)
     progressed = Signal(float, str)
+    live_changed = Signal(bool)
 
     def __init__(self, session: Session, shelf: Shelf | None = None) -> None:
         self._session = weakref.ref(session)
@@ -52,6 +57,7 @@ class CellTypeControl:
         self._users: list[object] = []
         self._asked: str | None = None
         self._dragged: tuple[str, ApWindow] | None = None
+        self._previewed: deque[float] = deque(maxlen=8)
         self._answering = LatestJob(self._on_step, on_busy=self._on_busy, on_failed=self._on_failed)
         self._previewing = LatestJob(self._on_preview, on_busy=self._on_preview_busy, on_failed=self._on_failed)
         self._timer = QTimer()
@@ -132,6 +138,13 @@ class CellTypeControl:
         self._asked = item_id
         self._previewing.start(_preview_in_worker, self.cells, item_id, window)
 
+    def set_live(self, live: bool) -> None:
+        """Ask by itself whenever something changes, or only on request."""
+        self.cells.live = live
+        self.live_changed.emit(live)
+        if live:
+            self._ask_if_unknown()
+
     def _ask_if_unknown(self) -> None:
         item_id = self.item_id
         if item_id is None or not self._users or not self.cells.live:
@@ -146,7 +159,21 @@ class CellTypeControl:
         elif self._asked is not None:
             self.cells.take(self._asked, step)
 
+    @property
+    def preview_rate(self) -> float | None:
+        """Verdicts a second while dragging, over the last few; None before there are any."""
+        if len(self._previewed) < 3 or time.monotonic() - self._previewed[-1] > _PAUSE_S:
+            return None
+        return (len(self._previewed) - 1) / max(self._previewed[-1] - self._previewed[0], 1e-6)
+
+    def _note_preview(self) -> None:
+        now = time.monotonic()
+        if self._previewed and now - self._previewed[-1] > _PAUSE_S:
+            self._previewed.clear()
+        self._previewed.append(now)
+
     def _on_preview(self, step: Step) -> None:
+        self._note_preview()
         if self._asked is not None:
             self.cells.take(self._asked, step)
 

@@ -57,6 +57,9 @@ class ResultTabs(QTabWidget):
         self.setTabToolTip(1, "How the verdict moves when the window is shifted by up to 1 ms, and from sweep to sweep")
         self.setTabToolTip(2, "The spike and its spectrum beside the averages of the classes")
         self.setTabToolTip(3, "The cells accepted in this session")
+        self._call = CellCall()
+        self._shown: dict[int, tuple[object, object, object, str]] = {}
+        self.currentChanged.connect(self._on_current_changed)
         self.cells.counted.connect(self._on_cells_counted)
         self._on_cells_counted(len(cells.table))
 
@@ -67,6 +70,7 @@ class ResultTabs(QTabWidget):
         """Take on the colours of the theme."""
         self.band.apply_theme(theme)
         self.comparison.apply_theme(theme)
+        self._shown.clear()
 
     def tear_down(self) -> None:
         """Let go of what has no parent."""
@@ -75,11 +79,29 @@ class ResultTabs(QTabWidget):
         self.cells.tear_down()
 
     def show_call(self, call: CellCall) -> None:
-        """Show what is said of a cell."""
+        """Show what is said of a cell: the tab in front now, the others when they are looked at."""
+        self._call = call
+        self._show_front()
+
+    def _on_current_changed(self, _: int) -> None:
+        self._show_front()
+
+    def _show_front(self) -> None:
+        call, front = self._call, self.currentIndex()
         why_not = _why_no_window(call)
-        self.sweeps.show_call(call, why_not or "No sweep has a window this model takes.")
-        self.band.show_band(call.band, call.votes or (), why_not or _WAITING)
-        self.comparison.show_comparison(call.comparison, why_not or NO_REFERENCE)
+        parts = (call.votes, call.band, call.comparison, why_not)
+        known = self._shown.get(front)
+        # an answer comes in many parts; a tab is drawn when one of its own has come
+        same = known is not None and all(one is other for one, other in zip(known[:3], parts[:3], strict=True))
+        if same and known is not None and known[3] == why_not:
+            return
+        self._shown[front] = parts
+        if front == 0:
+            self.sweeps.show_call(call, why_not or "No sweep has a window this model takes.")
+        elif front == 1:
+            self.band.show_band(call.band, call.votes or (), why_not or _WAITING)
+        elif front == 2:
+            self.comparison.show_comparison(call.comparison, why_not or NO_REFERENCE)
 
 
 def _why_no_window(call: CellCall) -> str:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WINDOW_KEYS", "WindowLine"]
 
+SMOOTH_A_SECOND = 15
+"""Fewer verdicts a second than this while dragging are said to be a preview."""
+
 
 class WindowLine(QWidget):
     """Shows and changes the window of the recording shown in a Recording dock."""
@@ -146,6 +149,9 @@ class WindowLine(QWidget):
         if window is None:
             return
         self.form.show_span(start_s, stop_s)
+        rate = self.control.preview_rate
+        if rate is not None and rate < SMOOTH_A_SECOND:
+            self.said.setText(f"Preview: {max(rate, 1.0):.0f} verdicts a second; the full answer comes when you let go")
         self.control.preview(drawn(window.sweep, start_s, stop_s, window))
 
     def _on_region_dropped(self, start_s: float, stop_s: float) -> None:

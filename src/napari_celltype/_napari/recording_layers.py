@@ -22,7 +22,7 @@ UNITS = ("pixel", "ms")
 
 MAX_COLUMNS = 2000
 _CHUNK = 1 << 20
-_READ_AT_ONCE = 1_000_000
+_READ_AT_ONCE = 200_000
 _ASPECT = 0.45
 _GAP_COLOUR = (0.13, 0.13, 0.16, 1.0)
 

@@ -5,7 +5,6 @@ Docks and layers talk to the document; this is the only place that moves things 
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Generator
 from pathlib import Path
@@ -21,12 +20,13 @@ from napari_celltype.recording import Recording
 from napari_celltype.workbench import Document, Item
 
 from . import opened
-from .camera import camera_of, camera_state, fit_view, point_up
+from .camera import camera_of
 from .jobs import LatestJob
-from .neuron_layers import KEY, NODES
+from .neuron_layers import NODES
 from .neuron_view import NeuronView
-from .recording_layers import UNITS, recording_to_layers
+from .recording_layers import recording_to_layers
 from .recording_view import RecordingView
+from .session_axes import CanvasAxes, label_of
 
 if TYPE_CHECKING:
     import napari
@@ -35,9 +35,6 @@ __all__ = ["PLUGIN", "RECORDING_DOCK", "Session", "layer_name", "session_of", "s
 
 PLUGIN = "napari-celltype"
 RECORDING_DOCK = "Recording"
-
-_SETTLING_S = 1.5
-"""How long the window may take to find its layout after something was opened."""
 
 _sessions: dict[int, Session] = {}
 
@@ -64,16 +61,12 @@ class Session:
         self._viewer = weakref.ref(viewer)
         self.document = Document()
         self._views: dict[str, NeuronView | RecordingView] = {}
-        self._hiding = False
         self._reading = LatestJob(self._on_recording_read, on_failed=self._on_recording_failed)
         self._listing = LatestJob(self._on_folder_listed)
         self._preparing = LatestJob(self._on_dock_imported)
         self._wanted: str | None = None
         self._arriving: set[str] = set()
-        self._fitted: tuple[str, object] = ("", None)
-        self._settled_at = 0.0
-        if hasattr(viewer, "canvas"):  # napari 0.9
-            viewer.canvas.events.size.connect(self._on_canvas_resized)
+        self._axes = CanvasAxes(viewer, self.document, self._views, self._on_camera_zoom)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         camera_of(viewer).events.zoom.connect(self._on_camera_zoom)
@@ -148,7 +141,7 @@ class Session:
         self._adopt(event.value)
 
     def _adopt(self, layer: Layer) -> None:
-        item_id, role = _label(layer)
+        item_id, role = label_of(layer)
         if not item_id:
             return
         value = self.document[item_id].value if item_id in self.document else opened.take(item_id)
@@ -162,8 +155,8 @@ class Session:
                 else NeuronView(self.document, item_id, self.viewer)
             )
         self._views[item_id].take(layer, role)
-        self._agree_on_units()
-        layer.events.visible.connect(self._on_layer_visible)
+        self._axes.agree_on_units()
+        layer.events.visible.connect(self._axes.on_layer_visible)
         if first:
             self._arriving.add(item_id)
             self.document.add(Item.holding(value, item_id))
@@ -173,26 +166,26 @@ class Session:
 
     def _on_layer_removed(self, event: Any) -> None:
         layer = event.value
-        item_id, _ = _label(layer)
+        item_id, _ = label_of(layer)
         view = self._views.get(item_id)
         if view is None or layer not in view.layers:
             return
-        layer.events.visible.disconnect(self._on_layer_visible)
+        layer.events.visible.disconnect(self._axes.on_layer_visible)
         if view.drop(layer):
             del self._views[item_id]
             self.document.close(item_id)
-        self._agree_on_units()
+        self._axes.agree_on_units()
 
     def _arrange(self, item_id: str) -> None:
         """Once all layers of a new item are there: show it, and nothing that does not share its axes."""
         self._arriving.discard(item_id)
-        self._settled_at = time.monotonic() + _SETTLING_S
+        self._axes.wait_for_layout()
         if item_id not in self._views:
             return
         if isinstance(self._views[item_id], NeuronView):
-            self._show_neuron_axes(item_id)
+            self._axes.show_neuron(item_id)
         else:
-            self._show_recording_axes(item_id)
+            self._axes.show_recording(item_id)
             self._show_traces()
 
     def _show_traces(self) -> None:
@@ -213,115 +206,14 @@ class Session:
         dock.show()
         dock.raise_()
 
-    def _fit(self, item_id: str) -> None:
-        """Fit an item to the canvas, now and whenever the canvas changes, until the user moves the camera."""
-        fit_view(self.viewer, self.layers_of(item_id))
-        self._fitted = item_id, camera_state(self.viewer)
-
-    def _on_canvas_resized(self) -> None:
-        item_id, state = self._fitted
-        # in 2D napari changes the zoom itself when the canvas changes, so for a moment after opening it proves nothing
-        untouched = state == camera_state(self.viewer) or time.monotonic() < self._settled_at
-        if item_id in self._views and untouched and self._is_alone():
-            self._fit(item_id)
-
-    def _is_alone(self) -> bool:
-        """Whether all layers are ours: otherwise camera and dimensions are the user's business."""
-        return all(_label(layer)[0] for layer in self.viewer.layers)
-
-    # time and space share no axis --------------------------------------------------------------------------------
-
-    def _show_neuron_axes(self, item_id: str) -> None:
-        self._hide_recordings()
-        viewer = self.viewer
-        if self._is_alone():
-            # a tree of lines has no slices worth seeing
-            viewer.dims.ndisplay = 3
-            point_up(viewer, up=True)
-            self._fit(item_id)
-        viewer.layers.selection = set(self.layers_of(item_id)[-1:])
-        self._on_camera_zoom()
-
-    def _show_recording_axes(self, item_id: str) -> None:
-        viewer = self.viewer
-        if self._neuron_is_visible():
-            self._set_visible(self.layers_of(item_id), visible=False)
-            return
-        self._hide_recordings(but=item_id)
-        self._set_visible(self.layers_of(item_id), visible=True)
-        viewer.layers.selection = set(self.layers_of(item_id)[:1])
-        if self._is_alone():
-            viewer.dims.ndisplay = 2
-            point_up(viewer, up=False)
-            self._fit(item_id)
-
-    def _agree_on_units(self) -> None:
-        """Let recordings state the neurons' unit while there are neurons, and milliseconds else.
-
-        napari ignores the units of all layers (an image stack in nm over a neuron in um, say) as soon as one layer
-        has a unit of another kind, and warns at every layer added. A hidden recording must not cause that.
-        """
-        self._set_units(self.recording_units)
-
     @property
     def recording_units(self) -> tuple[str, str]:
-        """Units recordings state now; see :meth:`_agree_on_units`."""
-        return ("um", "um") if any(isinstance(view, NeuronView) for view in self._views.values()) else UNITS
+        """Units recordings state now."""
+        return self._axes.recording_units
 
     def expect_neuron(self) -> None:
-        """A neuron is about to come: agree on units before napari compares them, and turn to 3D before it slices.
-
-        Turning an empty canvas costs nothing; turning one with 25,000 segments on it takes as long as adding them.
-        """
-        self._set_units(("um", "um"))
-        if self._is_alone():
-            self._hide_recordings()
-            self.viewer.dims.ndisplay = 3
-
-    def _set_units(self, units: tuple[str, str]) -> None:
-        for layer in self._recording_layers():
-            if _kinds(layer.units) != _kinds(units):
-                layer.units = units
-
-    def _neuron_is_visible(self) -> bool:
-        views = [view for view in self._views.values() if isinstance(view, NeuronView)]
-        return any(layer.visible for view in views for layer in view.layers)
-
-    def _hide_recordings(self, but: str = "") -> None:
-        for item_id, view in self._views.items():
-            if isinstance(view, RecordingView) and item_id != but:
-                self._set_visible(view.layers, visible=False)
-
-    def _hide_neurons(self) -> None:
-        for view in self._views.values():
-            if isinstance(view, NeuronView):
-                self._set_visible(view.layers, visible=False)
-
-    def _set_visible(self, layers: list[Layer], *, visible: bool) -> None:
-        was, self._hiding = self._hiding, True
-        try:
-            for layer in layers:
-                layer.visible = visible
-        finally:
-            self._hiding = was
-
-    def _on_layer_visible(self, event: Any) -> None:
-        """Showing a recording hides neurons and other recordings; showing a neuron hides recordings."""
-        layer = cast("Layer", event.source)
-        if self._hiding or not layer.visible:
-            return
-        item_id, _ = _label(layer)
-        view = self._views.get(item_id)
-        if isinstance(view, RecordingView):
-            self._hide_neurons()
-            self._show_recording_axes(item_id)
-            self.document.make_current(item_id)
-        elif view is not None and any(other.visible for other in self._recording_layers()):
-            self._show_neuron_axes(item_id)
-
-    def _recording_layers(self) -> list[Layer]:
-        views = [view for view in self._views.values() if isinstance(view, RecordingView)]
-        return [layer for view in views for layer in view.layers]
+        """A neuron is about to come."""
+        self._axes.expect_neuron()
 
     # the document changes ----------------------------------------------------------------------------------------
 
@@ -343,8 +235,8 @@ class Session:
 
     def _show_recording(self, item: Item) -> None:
         if item.id in self._views:
-            if item.id not in self._arriving and not self._neuron_is_visible():
-                self._show_recording_axes(item.id)
+            if item.id not in self._arriving and not self._axes.neuron_is_visible:
+                self._axes.show_recording(item.id)
             return
         for data, options, kind in recording_to_layers(
             cast("Recording", item.value), item_id=item.id, name=layer_name(item.name), units=self.recording_units
@@ -375,7 +267,7 @@ class Session:
 
     def neuron_of(self, layer: Layer) -> Neuron | None:
         """The neuron a layer shows, as edited so far."""
-        item_id, _ = _label(layer)
+        item_id, _ = label_of(layer)
         value = self.document[item_id].value if item_id in self.document else None
         return value if isinstance(value, Neuron) else None
 
@@ -399,17 +291,6 @@ class _Call:
         session = self._session()
         if session is not None and session.has_viewer:
             getattr(session, self._method)(self._item_id)
-
-
-def _kinds(units: Any) -> list[str]:
-    """Units by their short names, whether given as text or as pint units."""
-    return [{"micrometer": "um", "millisecond": "ms"}.get(str(unit), str(unit)) for unit in units]
-
-
-def _label(layer: Layer) -> tuple[str, str]:
-    """Item id and role of one of our layers; empty for others."""
-    label = layer.metadata.get(KEY) if isinstance(layer.metadata, dict) else None
-    return (label.get("id", ""), label.get("role", "")) if isinstance(label, dict) else ("", "")
 
 
 def _import_dock() -> Generator[None, None, None]:
