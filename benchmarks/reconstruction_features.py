@@ -31,7 +31,7 @@ models `svc-morphology` and `svc-morphology-2class`; this page is written from i
 ## What is taken off before a model sees a neuron
 
 Every model of reconstructions sees a file only after the same preparation
-({py:func}`napari_celltype.models.neuron_form.standardise`):
+(`napari_celltype.models.neuron_form.standardise`):
 
 - one tree, its soma drawn together to one point at the origin; loose pieces within 50 um are joined, farther ones
   left off with a note, and the model abstains if that is more than a twentieth of the length;

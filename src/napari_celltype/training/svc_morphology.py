@@ -71,13 +71,15 @@ def run(job: Job) -> dict[str, Any]:
     tasks = {"8 classes": (Task.of(neurons), np.arange(len(neurons))), "2 classes": broad_task(neurons)}
     hand = {name: variant_features(job, raw, name) for name in (["raw"] if job.quick else VARIANTS)}
     for name, (task, rows) in tasks.items():
-        report[name] = _compare(job, task, {key: x[rows] for key, x in hand.items()}, wide[rows])
+        report[name] = _compare(job, task, {key: x[rows] for key, x in hand.items()})
         bundle = "svc-morphology" if task is tasks["8 classes"][0] else "svc-morphology-2class"
         report[bundle] = _ship(job, bundle, task, wide[rows], report[name])
     whole, _ = tasks["8 classes"]
     report["contributions"] = contributions(job, hand["raw"], FEATURES, whole, CLASSIFIERS["SVM"], _seeds(job))
     report["distributions"] = distributions(hand["raw"], FEATURES, whole)
-    report["shortcuts"] = {} if job.quick else study(job, whole, _shortcuts(job, raw), wide)
+    if not job.quick:
+        report["8 classes"] |= _compare_wide(job, whole, wide)
+        report["shortcuts"] = study(job, whole, _shortcuts(job, raw), wide)
     report["disputed"] = _disputed(job, whole, wide)
     return report
 
@@ -129,8 +131,8 @@ def _counts(neurons: NeuronSet) -> dict[str, dict[str, int]]:
     }
 
 
-def _compare(job: Job, task: Task, hand: dict[str, FloatArray], wide: FloatArray) -> dict[str, Any]:
-    """Figures of other classifiers: all of them on all classes, fewer and less often on two."""
+def _compare(job: Job, task: Task, hand: dict[str, FloatArray]) -> dict[str, Any]:
+    """Figures of classifiers on the twenty features: all of them on all classes, one on two."""
     seeds = _seeds(job)
     whole = len(task.classes) > 2 and not job.quick
     found = {}
@@ -140,9 +142,15 @@ def _compare(job: Job, task: Task, hand: dict[str, FloatArray], wide: FloatArray
         found[f"SVM, 20 features, {variant}"] = judge(
             job, f"SVM 20 {variant}", hand[variant], task, CLASSIFIERS["SVM"], seeds
         )
-    for name in ("random forest", "boosting", "logistic regression") if whole else ():
-        found[f"{name}, wide features"] = judge(job, f"{name} wide", wide, task, CLASSIFIERS[name], seeds[:1])
     return found
+
+
+def _compare_wide(job: Job, task: Task, wide: FloatArray) -> dict[str, Any]:
+    """Figures of other classifiers on the wide features; forests on so many take long, so once each."""
+    return {
+        f"{name}, wide features": judge(job, f"{name} wide", wide, task, CLASSIFIERS[name], [job.seed])
+        for name in ("logistic regression", "boosting", "random forest")
+    }
 
 
 def _ship(job: Job, name: str, task: Task, wide: FloatArray, others: dict[str, Any]) -> dict[str, Any]:
