@@ -143,10 +143,11 @@ def _mark_gone(rows: list[JumpRow], state: RepairState, neuron: Neuron) -> Itera
     if not state.hand:
         yield from rows
         return
-    parents = dict(zip(neuron.ids.tolist(), neuron.parent_ids.tolist(), strict=True))
-    for row in rows:
-        node_id, parent_id = row.key
-        above = parents.get(node_id, -2)
+    wanted = np.array([row.key[0] for row in rows], dtype=np.int64)
+    there = np.isin(wanted, neuron.ids)
+    parents = np.full(len(rows), -2)
+    parents[there] = neuron.parent_ids[neuron.rows_of(wanted[there])]
+    for row, above in zip(rows, parents.tolist(), strict=True):
         cut = row.state == "accepted" and row.mode == "cut"
-        gone = above != parent_id and not (cut and above == -1)
+        gone = above != row.key[1] and not (cut and above == -1)
         yield JumpRow(row.jump, row.decision, row.left_out, row.is_late, is_gone=gone)
