@@ -273,6 +273,11 @@ def test_a_handler_somebody_kept_does_nothing_after_the_docks_are_gone(rig):
     keys.release()
     kept(rig.viewer)
     assert rig.sweeps == (0,)
+    rig.viewer.bind_key("PageDown", kept)  # put back by a dock that had taken it over meanwhile
+    keys.hold()
+    press_on_canvas(rig.viewer, "PgDown")
+    assert rig.sweeps == (1,)
+    keys.release()
 
 
 # closing and opening ----

@@ -221,6 +221,7 @@ def test_a_recording_closed_with_work_on_it_is_kept(window, path, qtbot):
     window.work(item)
     kept = window.cells.window(item)
     window.document.close(item)
+    window.saved()
     assert find_state_file(path) == own_place(path)
     later = Window(qtbot)
     assert later.cells.window(later.show(path)) == kept

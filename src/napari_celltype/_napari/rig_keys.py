@@ -141,9 +141,9 @@ class CanvasBinding:
             if key in _NOT_ON_CANVAS:
                 continue
             binding = coerce_keybinding(canvas_name(key))
-            if binding not in self._viewer.keymap:
+            if _is_free(self._viewer.keymap.get(binding)):
                 action = _Press(self._target, method, what)
-                self._viewer.bind_key(canvas_name(key), action)
+                self._viewer.bind_key(canvas_name(key), action, overwrite=True)
                 self._held.append((binding, action))
 
     def release(self) -> None:
@@ -155,6 +155,11 @@ class CanvasBinding:
         self._held.clear()
 
 
+def _is_free(bound: Any) -> bool:
+    """Whether nobody uses a key: nobody has bound it, or somebody has put back what we let go meanwhile."""
+    return bound is None or (isinstance(bound, _Press) and not bound.is_held)
+
+
 class _Press:
     """A key handler that does nothing any more once it is let go, whoever may have kept it meanwhile."""
 
@@ -163,6 +168,10 @@ class _Press:
         self._method = method
         self.__name__ = method
         self.__doc__ = what
+
+    @property
+    def is_held(self) -> bool:
+        return self._target is not None
 
     def let_go(self) -> None:
         self._target = None

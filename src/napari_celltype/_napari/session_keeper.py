@@ -294,6 +294,10 @@ class SessionKeeper:
             self._say(step.reason)
             return
         task = step.task
+        if task.item_id and task.item_id not in self.document:
+            name = task.path.name if task.recording is None else task.recording.name
+            self._say(f"What you did with {name} is kept until it is opened again.")
+            return
         if task.item_id:
             self._known[task.item_id] = task.content
             self._saved[task.item_id] = step.saved
@@ -349,9 +353,9 @@ class SessionKeeper:
     def _on_item_closed(self, item_id: str) -> None:
         """Somebody has removed its layers, say: what was done with it is kept all the same."""
         latest, known = self._latest.pop(item_id, None), self._known.get(item_id)
-        if latest is not None and has_changed(known, latest):
-            self._save_now({item_id: latest}, own_place)
-            self._say("What you did with the recording just closed is kept, and is back when it is opened again.")
+        path = self._paths.get(item_id)
+        if latest is not None and path is not None and has_changed(known, latest):
+            self._enqueue(Task(item_id, own_place(path), path, latest, None, overwrite=True))
         self._asked.discard(item_id)
         for kept in (self._known, self._saved, self._held, self._paths):
             kept.pop(item_id, None)

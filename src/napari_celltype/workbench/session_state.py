@@ -66,7 +66,7 @@ def _choices_of(edits: tuple[Edit, ...], item_id: str) -> tuple[Choose, ...]:
 
 
 def put_back(cells: ClassifySession, item_id: str, state: RecordingState) -> None:
-    """Make a recording what it was when the state was taken; choices made since then stay undoable before it."""
+    """Make a recording what it was when the state was taken; what was done with it since is forgotten."""
     document = cells.document
     for what, value in state.choices.items():
         document.choose(item_id, what, value)
