@@ -16,14 +16,15 @@ from torch import Tensor
 
 from napari_celltype.models.bundle import ModelInfo
 from napari_celltype.models.calibration import fit_calibration
+from napari_celltype.models.doubts import FeatureDoubts
 from napari_celltype.models.networks.dann import Dann, DannShape, reversal_at
 from napari_celltype.models.preparation import Preparation, fit_preparation
 from napari_celltype.models.runtime import inference
 
 from .baselines import estimator
-from .cards import CardFacts, figures_table, write_card
+from .cards import CardFacts, figures_table
 from .crossval import Fitted, Fitter
-from .facts import ABSTAINS, BOTH_DATA, BOTH_SPLIT, NEEDS
+from .facts import BOTH_DATA, BOTH_SPLIT, NEEDS, abstaining
 from .fitting import Plan, fit, step_generator
 from .job import Job
 from .lspin import CONDITIONS, hide_stimuli
@@ -37,7 +38,6 @@ __all__ = ["Adversarial", "run"]
 FloatArray = NDArray[np.float64]
 MIN_CONFIDENCE = 0.6
 MIN_FEATURES = 8
-FINAL_MEMBERS = 10
 SPECIES = ("mouse", "human")
 FULL = "all stimuli"
 
@@ -226,9 +226,8 @@ def _by_species(runs: list[FloatArray], cells: Cells) -> dict[str, Any]:
 def _pack_dann(
     job: Job, cells: Cells, settings: Adversarial, own: list[dict[str, FloatArray]], report: dict[str, Any]
 ) -> None:
-    final = replace(settings, members=2 if job.quick else FINAL_MEMBERS)
     preparation = fit_preparation(cells.features)
-    network = train_members([cells], [preparation], final, job.seed, job, "dann-all-cells")
+    network = train_members([cells], [preparation], settings, job.seed, job, "dann-all-cells")
     info = _info(
         "dann",
         "dann",
@@ -239,17 +238,8 @@ def _pack_dann(
     calibration = fit_calibration(logits, np.tile(cells.truth, len(logits) // len(cells)), 2)
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=MIN_FEATURES, seed=job.seed)
     weights = {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
-    card = write_card(info, _facts(cells, "dann", report, doubts.farthest))
-    pack_feature_model(
-        job.out,
-        info,
-        weights,
-        preparation=preparation,
-        calibration=calibration,
-        doubts=doubts,
-        card=card,
-        seed=job.seed,
-    )
+    facts = _facts(cells, "dann", report, doubts)
+    pack_feature_model(job, info, weights, facts, preparation=preparation, calibration=calibration, doubts=doubts)
 
 
 def _pack_regression(job: Job, cells: Cells, report: dict[str, Any]) -> None:
@@ -267,18 +257,9 @@ def _pack_regression(job: Job, cells: Cells, report: dict[str, Any]) -> None:
         {},
     )
     doubts = fit_doubts(cells, min_confidence=MIN_CONFIDENCE, min_features=30, logarithms=False, seed=job.seed)
-    card = write_card(info, _facts(cells, "logistic regression, both species", report, doubts.farthest))
+    facts = _facts(cells, "logistic regression, both species", report, doubts)
     calibration = fit_calibration(np.zeros((0, 2)), np.zeros(0, dtype=np.intp), 2)
-    pack_feature_model(
-        job.out,
-        info,
-        weights,
-        preparation=preparation,
-        calibration=calibration,
-        doubts=doubts,
-        card=card,
-        seed=job.seed,
-    )
+    pack_feature_model(job, info, weights, facts, preparation=preparation, calibration=calibration, doubts=doubts)
 
 
 def _info(name: str, kind: str, summary: str, settings: dict[str, Any]) -> ModelInfo:
@@ -297,7 +278,7 @@ def _info(name: str, kind: str, summary: str, settings: dict[str, Any]) -> Model
     )
 
 
-def _facts(cells: Cells, own: str, report: dict[str, Any], farthest: float) -> CardFacts:
+def _facts(cells: Cells, own: str, report: dict[str, Any], doubts: FeatureDoubts) -> CardFacts:
     figures = report["donor_folds"]
     order = [own, *(name for name in figures if name != own)]
     hidden = {name: found["human"] for name, found in report["conditions"].items()}
@@ -311,9 +292,7 @@ def _facts(cells: Cells, own: str, report: dict[str, Any], farthest: float) -> C
         ),
         split=BOTH_SPLIT,
         needs=NEEDS,
-        abstains=ABSTAINS.format(
-            confidence=MIN_CONFIDENCE, features=MIN_FEATURES if own == "dann" else 30, far=farthest
-        ),
+        abstains=abstaining(doubts),
         figures={f"{name}, human" if name == own else name: figures[name]["human"] for name in order},
         command="napari-celltype train dann --data DIR --out OUT",
         extra={"On mouse cells": figures_table({name: figures[name]["mouse"] for name in order})}
