@@ -7,6 +7,7 @@ average one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -140,6 +141,8 @@ def _log_odds(probabilities: FloatArray, k: int) -> FloatArray:
 
 def _branches_to_test(neuron: Neuron, sections: Sections, most: int) -> tuple[IntArray, list[IntArray]]:
     """Sections to take off with all beyond them, longest first, and the rows of each; none that is nearly another."""
+    if not len(sections):
+        return np.empty(0, dtype=np.intp), []
     above = np.where(sections.starts >= 0, sections.section_of_row[sections.starts], -1)
     with np.errstate(invalid="ignore"):
         length = tree.subtree_sum(sections.total(np.nan_to_num(edge_lengths_um(neuron))), above)
@@ -256,9 +259,11 @@ class HandReference:
         """Of neurons' features (n, 20) and classes."""
         logs = _bent(values)
         parts = [logs[truth == k] for k in range(len(classes))]
-        means = np.stack([np.nanmean(part, axis=0) for part in parts])
-        spreads = np.stack([np.nanstd(part, axis=0) for part in parts])
-        floor = 0.1 * np.nanstd(logs, axis=0)  # a class of a dozen cells may agree by chance
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a class without a value has NaN, and says nothing
+            means = np.stack([np.nanmean(part, axis=0) for part in parts])
+            spreads = np.stack([np.nanstd(part, axis=0) for part in parts])
+            floor = 0.1 * np.nanstd(logs, axis=0)  # a class of a dozen cells may agree by chance
         return cls(tuple(classes), means, np.maximum(spreads, np.maximum(floor, 1e-9)))
 
     @classmethod

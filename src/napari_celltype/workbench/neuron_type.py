@@ -13,28 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_celltype.errors import CelltypeError, ModelError, NeuronError
+from napari_celltype.errors import NeuronError
 from napari_celltype.neuron import Neuron
 
 from .classify import Found, Progress
 from .classify_models import Shelf
 from .classify_values import CellCall, ModelChoice, Verdict, verdict_of
-from .neuron_why import Difference, Why, differences
+from .neuron_why import Difference, Why, differences, told_of
 
 __all__ = ["NeuronCall", "NeuronShelf", "NeuronSubject", "RepairEffect", "judge_neuron", "why_no_type"]
 
 NeuronStep = Progress | Found
-
-_FAILURES = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,23 +126,6 @@ def judge_neuron(choice: ModelChoice, subject: NeuronSubject, shelf: Shelf) -> I
     CelltypeError
         In the user's words, whatever fails.
     """
-    try:
-        yield from _steps(choice, subject, shelf)
-    except CelltypeError:
-        raise
-    except _FAILURES as error:
-        raise failure_of(choice.name, error) from error
-
-
-def failure_of(name: str, error: BaseException) -> ModelError:
-    """What to tell of a failure nobody foresaw."""
-    return ModelError(
-        f"{name} could not judge this neuron ({type(error).__name__}: {error})",
-        hint="Choose another model; `napari-celltype info` says what a report of this needs.",
-    )
-
-
-def _steps(choice: ModelChoice, subject: NeuronSubject, shelf: Shelf) -> Iterator[NeuronStep]:
     refusal = why_no_type(subject.neuron)
     if refusal:
         yield Found({"refusal": refusal})
@@ -175,7 +147,8 @@ def _steps(choice: ModelChoice, subject: NeuronSubject, shelf: Shelf) -> Iterato
 
 def judge(model: Any, neurons: list[Neuron]) -> list[Verdict]:
     """A model's verdicts on neurons."""
-    prediction = model.predict(neurons)
+    with told_of(model):
+        prediction = model.predict(neurons)
     return [verdict_of(prediction, row, "neuron") for row in range(len(neurons))]
 
 

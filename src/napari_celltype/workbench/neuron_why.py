@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_celltype.errors import NeuronError
+from napari_celltype.errors import ModelError, NeuronError
 from napari_celltype.neuron import Neuron
 
 from .classify import Found, Progress
@@ -22,11 +23,33 @@ from .classify_values import ModelChoice, Verdict
 if TYPE_CHECKING:
     from napari_celltype.models.neuron_explain import BranchShares
 
-__all__ = ["Branch", "Difference", "Why", "differences", "explain"]
+__all__ = ["Branch", "Difference", "Why", "differences", "explain", "told_of"]
 
 FloatArray = NDArray[np.float64]
 
 _LISTEN_S = 0.1
+
+_FAILURES = (ImportError, MemoryError, RuntimeError, ValueError)
+"""How models fail while predicting: torch is missing, memory is full, a device is lost, numbers do not fit. Anything
+else, and anything elsewhere, is a bug and must look like one."""
+
+
+@contextmanager
+def told_of(model: Any) -> Iterator[None]:
+    """Turn a model's failure into a sentence.
+
+    Raises
+    ------
+    ModelError
+        In the user's words.
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        raise ModelError(
+            f"{model.name} could not judge this neuron ({type(error).__name__}: {error})",
+            hint="Choose another model; `napari-celltype info` says what a report of this needs.",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -140,7 +163,9 @@ def explain(choice: ModelChoice, neuron: Neuron, verdict: Verdict, shelf: Shelf)
                 except Empty:  # the same again: a worker can only be stopped where it yields
                     pass
                 yield Progress(share, "Taking off branch after branch")
-            yield Found({"why": _why_of(work.result())})
+            with told_of(model):
+                shares = work.result()
+            yield Found({"why": _why_of(shares)})
         finally:
             stopped.set()
 
