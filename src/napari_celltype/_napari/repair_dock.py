@@ -37,7 +37,7 @@ from .session import PLUGIN
 __all__ = ["RepairDock"]
 
 EMPTY = "No reconstruction is open. Drop an SWC file on the window, or choose a folder below."
-_SLOW_MS = 80
+_SLOW_MS = 120
 """Long enough for the canvas to be drawn first."""
 
 

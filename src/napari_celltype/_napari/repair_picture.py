@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_celltype.errors import CelltypeError
 from napari_celltype.workbench import Item
@@ -23,6 +24,9 @@ from .repair_side_view import SideView, better_axis, reach_of
 from .session import Session, layer_name
 
 __all__ = ["RepairPicture"]
+
+
+_DEPARTURE_MS = 60
 
 
 class RepairPicture:
@@ -47,6 +51,12 @@ class RepairPicture:
         self.overlay: RepairOverlay | None = None
         self._held = 0
         self._asked: set[str] = set()
+        # what is flown to is drawn first: setting off at once would only delay it
+        self._bound_for: Preview | None = None
+        self._departure = QTimer()
+        self._departure.setSingleShot(True)
+        self._departure.setInterval(_DEPARTURE_MS)
+        self._departure.timeout.connect(self._on_departure)
 
     @property
     def _repair(self) -> RepairSession | None:
@@ -64,6 +74,8 @@ class RepairPicture:
     def leave(self) -> None:
         """Take everything away that was drawn for a neuron, and give its keys back."""
         self._keys.release()
+        self._departure.stop()
+        self._bound_for = None
         self.flight.stop()
         if self.overlay is not None:
             self.overlay.close()
@@ -115,7 +127,11 @@ class RepairPicture:
         if preview is not None and fly:
             if self.overlay is not None:
                 self.overlay.show_place(None, preview.before, "")
-            self._fly_to(preview)
+            self._bound_for = preview
+            if self.flight.animated:
+                self._departure.start()
+            else:
+                self._on_departure()
 
     def draw_jumps(self) -> None:
         """Show a ring at each jump."""
@@ -136,6 +152,11 @@ class RepairPicture:
 
     # going there -------------------------------------------------------------------------------------------------
 
+    def _on_departure(self) -> None:
+        preview, self._bound_for = self._bound_for, None
+        if preview is not None:
+            self._fly_to(preview)
+
     def _fly_to(self, preview: Preview) -> None:
         row = int(preview.before.rows_of(preview.row.jump.node_id)[0])
         ends = np.stack([preview.before.xyz_um[row], preview.after.xyz_um[row]])
@@ -153,6 +174,7 @@ class RepairPicture:
             self._desk.say("The node cannot be shown: it has no position, or is no longer there.")
             return []
         row = int(rows[0])
+        self._departure.stop()
         if self.overlay is not None:
             self.overlay.show_place(neuron.xyz_um[row][ZYX], neuron, DEFECT_COLOURS["warning"])
         self.flight.fly_to(neuron.xyz_um[row][ZYX], 120.0, better_axis(neuron, row, 60.0))

@@ -20,7 +20,7 @@ from .repair_colours import BEFORE_COLOUR, after_colour
 
 __all__ = ["SideView", "better_axis"]
 
-_LATER_MS = 60
+_LATER_MS = 100
 _LEAST_PX = 90  # a question above must not make the window higher than a small screen
 Across = Literal["auto", "x", "y", "along"]
 _CHOICES: tuple[tuple[str, Across], ...] = (
