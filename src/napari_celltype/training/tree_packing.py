@@ -14,10 +14,10 @@ from napari_celltype.models.catalogue import load_model
 from napari_celltype.models.networks.tree_lstm import TreeLstm
 from napari_celltype.models.neuron_doubts import NeuronDoubts, fit_neuron_doubts
 from napari_celltype.models.neuron_explain import HandReference
-from napari_celltype.models.neuron_features import hand_features
 from napari_celltype.models.neuron_model import NeuronModel
 
 from .cards import CardFacts, write_card
+from .feature_study import variant_features
 from .job import Job
 from .neuron_packing import (
     NEURON_ABSTAINS,
@@ -34,6 +34,7 @@ from .neuron_packing import (
 )
 from .neuron_splits import cell_folds
 from .neuron_tables import Task, judged
+from .neurons import read_neurons
 from .svc_morphology import sources_table, wide_of
 from .tree_lstm import TREE_FORM, Said
 
@@ -80,7 +81,7 @@ def judge_and_pack(
     written = pack_neuron_model(
         job.out,
         info,
-        _stored(network) | _hand(task).to_arrays(),
+        _stored(network) | _hand(job, task).to_arrays(),
         calibration=calibration,
         doubts=doubts,
         form=TREE_FORM,
@@ -88,7 +89,7 @@ def judge_and_pack(
     )
     model = load_model(written.folder, device="cpu")
     assert isinstance(model, NeuronModel)
-    figures["odd_abstained"] = odd_abstained(model, 3 if job.quick else 20)
+    figures["odd_abstained"] = odd_abstained(model, 1 if job.quick else 5)
     return figures
 
 
@@ -103,8 +104,11 @@ def cross_calibrated(scores: FloatArray, task: Task, seed: int) -> FloatArray:
     return shares
 
 
-def _hand(task: Task) -> HandReference:
-    values = hand_features(task.neurons.neurons()).to_numpy(float)
+def _hand(job: Job, task: Task) -> HandReference:
+    """The twenty features of the files as they are: what an explanation compares another file with."""
+    raw = read_neurons(job.data, job.out / "cache")
+    place = {name: row for row, name in enumerate(raw.files.tolist())}
+    values = variant_features(job, raw, "raw")[[place[name] for name in task.neurons.files.tolist()]]
     return HandReference.fit(values, task.truth, task.classes)
 
 
@@ -146,10 +150,8 @@ def _card(info: ModelInfo, task: Task, figures: dict[str, Any], doubts: NeuronDo
         abstains=NEURON_ABSTAINS.format(confidence=MIN_CONFIDENCE, far=doubts.farthest)
         + f" By cell it abstains on {silent['abstained']:.1%}, and is right on {silent['answered_accuracy']:.1%} of "
         f"the others and {silent['abstained_accuracy']:.1%} of these.",
-        figures={
-            f"{info.name}, by cell": figures["by_cell"],
-            "collections never seen": figures["unseen_source"],
-        },
+        figures={f"{info.name}, by cell": figures["by_cell"]}
+        | ({"on unseen collections": figures["unseen_source"]} if "unseen_source" in figures else {}),
         failures=NEURON_FAILURES,
         command="napari-celltype train tree-lstm --data DIR --out OUT",
         extra={

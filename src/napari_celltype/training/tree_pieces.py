@@ -16,7 +16,7 @@ from napari_celltype.neuron import Neuron
 
 from .neurons import NeuronSet
 
-__all__ = ["Grove", "PieceVariation", "cut_copies", "vary_pieces"]
+__all__ = ["Grove", "PieceVariation", "cut_copies", "resize", "vary_neuron", "vary_pieces"]
 
 IntArray = NDArray[np.int64]
 Features = NDArray[np.float32]
@@ -127,7 +127,7 @@ def cut_copies(
 def vary_neuron(
     neuron: Neuron, rng: np.random.Generator, branches: float = 0.15, tilt_deg: float = 15.0, stretch: float = 0.1
 ) -> Neuron:
-    """A varied copy of a standardised neuron: branches taken off and added, turned, tilted, and stretched mostly along z.
+    """A varied copy of a standardised neuron: branches off and on, turned, tilted, stretched mostly along z.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def vary_pieces(
     columns = {name: i for i, name in enumerate(piece_columns(points))}
     features = features.copy()
     _turn(features, number, len(trees), how, rng, points)
-    _resize(features, number, how.scale ** rng.uniform(-1, 1, len(trees)), columns)
+    resize(features, number, how.scale ** rng.uniform(-1, 1, len(trees)), columns)
     steps = slice(columns["step1_x"], columns["step1_x"] + 3 * points)
     features[:, steps] += how.jitter * rng.standard_normal((len(features), 3 * points), dtype=np.float32)
     lose_axon, lose_types, lose_radius = (
@@ -199,7 +199,8 @@ def _about(axis: str, angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack(rows, axis=-1).reshape(-1, 3, 3)
 
 
-def _resize(features: Features, number: IntArray, factor: NDArray[np.float64], columns: dict[str, int]) -> None:
+def resize(features: Features, number: IntArray, factor: NDArray[np.float64], columns: dict[str, int]) -> None:
+    """Make every tree larger by its factor, in place."""
     size = factor.astype(np.float32)[number]
     features[:, : columns["dz"] + 1] *= size[:, None]
     inside = features[:, columns["soma"]] == 0

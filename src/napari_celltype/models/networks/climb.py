@@ -38,7 +38,7 @@ class Climb(torch.autograd.Function):
         u_forget, u_rest = _halves(recurrent, width, half)
         for start, stop, end in _climbing(forest):
             here, kids = slice(start, stop), slice(stop, end)
-            i, o, u = iou[here].split(width, dim=1)
+            i, o, u = torch.split(iou[here], width, dim=1)
             if end > stop:
                 f = forget[kids]
                 torch.add(matmul(h[kids], u_forget, half), _of_parents(gates[:, :width], forest, kids), out=f)
@@ -100,7 +100,7 @@ def _of_parents(values: Tensor, forest: Forest, kids: slice) -> Tensor:
 
 def _slopes(iou: Tensor, tanh_c: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """What turns gradients of c and h into those of the gates' inputs, and of h into that of c."""
-    i, o, u = iou.split(width, dim=1)
+    i, o, u = torch.split(iou, width, dim=1)
     in_ = u * i * (1 - i)
     out = tanh_c * o * (1 - o)
     update = i * (1 - u * u)

@@ -141,7 +141,7 @@ def _initialise(network: TreeLstm, generator: torch.Generator) -> None:
         _draw(cell.inputs, generator)
         width = cell.recurrent.shape[0]
         with torch.no_grad():
-            for part in cell.recurrent.split(width, dim=1):
+            for part in torch.split(cell.recurrent, width, dim=1):
                 nn.init.orthogonal_(part, generator=generator)
     _draw(network.readout, generator)
     _draw(network.output, generator)
