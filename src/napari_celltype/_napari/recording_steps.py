@@ -9,7 +9,7 @@ from napari_celltype.workbench.classify_facts import Facts, SweepFacts, sweep_fa
 
 __all__ = ["Found", "look_steps"]
 
-_TELL_EVERY_S = 0.15
+_TELL_EVERY_S = 0.4
 
 Found = tuple[list[str], dict[int, str]] | dict[int, SweepFacts]
 """Problems of the recording and of its sweeps, or what is known of each sweep so far."""
