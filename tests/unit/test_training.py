@@ -13,10 +13,19 @@ import torch
 from napari_celltype.errors import ModelError
 from napari_celltype.models.catalogue import load_model
 from napari_celltype.models.features import FEATURE_NAMES
-from napari_celltype.training.experts import fit_gaussians, fit_svc, subclass_codes
+from napari_celltype.models.kernel import couple
+from napari_celltype.training.experts import (
+    GaussianSettings,
+    choose_gaussians,
+    fit_gaussians,
+    fit_svc,
+    subclass_codes,
+    without_cells,
+)
 from napari_celltype.training.fitting import Plan, fit, rate_at, step_generator
 from napari_celltype.training.job import Job
 from napari_celltype.training.recipes import RECIPES, run_recipe
+from napari_celltype.training.simulated import simulate_features, write_simulated_features
 from napari_celltype.training.tables import SUBCLASSES, Cells, read_both_species, read_mouse
 
 from .test_feature_models import cells_like_cortex
@@ -105,14 +114,36 @@ def test_svc_decisions_equal_scikit_learns(tables: Path) -> None:
     assert fit_svc(x, two).decisions(x)[:, 0] == pytest.approx(-SVC().fit(x, two).decision_function(x), abs=1e-9)
 
 
+def test_an_expansion_says_what_the_machine_says_and_holds_no_cell(tables: Path) -> None:
+    cells = read_mouse(tables)
+    x = (cells.features - cells.features.mean(0)) / cells.features.std(0)
+    machine = fit_svc(x, cells.truth)
+    expansion = without_cells(machine, x, cells.truth)
+    strangers = x + 0.3 * np.random.default_rng(1).normal(size=x.shape)
+    asked, answered = machine.decisions(strangers), expansion.decisions(strangers)
+    assert np.abs(asked - answered).mean() < 0.1
+    assert (couple(asked, 5).argmax(axis=1) == couple(answered, 5).argmax(axis=1)).mean() > 0.95
+    assert np.linalg.norm(expansion.centres[:, None] - x, axis=-1).min() > 0.5
+
+
+def test_settings_of_the_gaussians_are_those_that_suit_donors_held_back(tables: Path) -> None:
+    cells = read_mouse(tables)
+    x = np.random.default_rng(0).normal(size=(len(cells), 6)) + 1.5 * np.eye(6)[cells.truth]
+    round_clouds = choose_gaussians(x, cells)
+    assert round_clouds == choose_gaussians(x, cells)
+    stretched = x * np.where(np.arange(6) == cells.truth[:, None], 4.0, 0.3)
+    # classes of different spread: pooling their spreads is then worse than keeping them apart
+    assert choose_gaussians(stretched, cells).pooling < round_clouds.pooling
+
+
 def test_gaussians_judge_by_a_subset_as_if_fitted_to_that_subset() -> None:
     rng = np.random.default_rng(0)
     truth, lines = rng.integers(3, size=300), np.array(["a", "b"])[rng.integers(2, size=300)]
     x = rng.normal(size=(300, 8)) @ rng.normal(size=(8, 8)) + truth[:, None]
     codes, owner = subclass_codes(truth, lines)
-    columns = np.array([1, 4, 6])
-    whole = fit_gaussians(x, codes, owner, shrinkage=0.0).log_probabilities(x, columns)
-    part = fit_gaussians(x[:, columns], codes, owner, shrinkage=0.0).log_probabilities(x[:, columns])
+    columns, unshrunk = np.array([1, 4, 6]), GaussianSettings(shrinkage=0.0)
+    whole = fit_gaussians(x, codes, owner, unshrunk).log_probabilities(x, columns)
+    part = fit_gaussians(x[:, columns], codes, owner, unshrunk).log_probabilities(x[:, columns])
     assert whole == pytest.approx(part)
     assert np.exp(whole).sum(axis=1) == pytest.approx(1)
 
@@ -138,17 +169,32 @@ def test_a_folder_without_tables_is_refused_with_the_path_wanted(tmp_path: Path)
 
 
 FEATURE_RECIPES = ("svc-allen41", "lspin", "lspin-paper", "dann", "ephys-map")
+SIMULATED = Path(__file__).parents[1] / "reference" / "ephys" / "simulated_features.csv"
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Simulated cells of five kinds, recorded and measured by ``scripts/simulate_features.py``."""
+    return write_simulated_features(tmp_path_factory.mktemp("simulated"), pd.read_csv(SIMULATED))
+
+
+def test_the_stored_simulated_features_are_what_the_simulation_gives() -> None:
+    stored, again = pd.read_csv(SIMULATED).head(1), simulate_features(1)
+    pd.testing.assert_frame_equal(stored, again, check_dtype=False, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", FEATURE_RECIPES)
-def test_recipe_runs_from_tables_to_a_model_that_predicts(tables: Path, tmp_path: Path, name: str) -> None:
+def test_recipe_learns_simulated_cells_and_knows_new_ones(simulated: Path, tmp_path: Path, name: str) -> None:
+    tables = simulated
     report = run_recipe(name, Job(tables, tmp_path, quick=True))
     assert json.loads((tmp_path / "report.json").read_text())["recipe"] == name
     assert report
     for model_name in RECIPES[name].trains:
         model = load_model(tmp_path / model_name)
-        said = model.predict(read_mouse(tables).features[:5])
-        assert said.probabilities.shape == (5, len(model.classes))
+        cells = read_mouse(tables) if len(model.classes) == 5 else read_both_species(tables)
+        said = model.predict(cells.features)
+        assert said.probabilities.shape == (len(cells), len(model.classes))
+        assert (said.probabilities.argmax(axis=1) == cells.truth).mean() > 0.8
         assert model.self_test() < 1e-5
         for section in ("Data and terms", "Figures", "Known failures", "What it needs", "Licence", "Citation"):
             assert f"## {section}" in model.card

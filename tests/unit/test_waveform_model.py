@@ -11,9 +11,10 @@ import pytest
 import napari_celltype as nct
 from napari_celltype.errors import ModelError
 from napari_celltype.models.waveform_model import TripleCnnModel, pool_windows
-from napari_celltype.recording import Recording
+from napari_celltype.recording import Recording, Sweep
 from napari_celltype.samples.population import simulate_population
 from napari_celltype.samples.recording import sample_recording
+from napari_celltype.training.evaluate import evaluate
 from napari_celltype.training.job import Job
 from napari_celltype.training.recipes import run_recipe
 from napari_celltype.training.simulated import write_simulated_spikes
@@ -116,6 +117,9 @@ def doubtful_windows() -> dict[str, tuple[np.ndarray, str]]:
         "loud noise": (-20 + 30 * rng.normal(size=150), ""),
         "spikelet": (-60 + 18 * np.exp(-((t / 0.4) ** 2)), "No full action potential"),
         "volts": (spike * 1e-3, "looks like volts"),
+        "microvolts": (spike * 1e3, ""),
+        "upside down": (-spike, ""),
+        "upside down about rest": (-120 - spike, ""),
         "gap": (gap, "gaps"),
         "peak elsewhere": (np.roll(spike, 60), "Wrong window"),
         "a step": (np.where(t > 0, 30.0, -60.0), ""),
@@ -165,6 +169,30 @@ def test_recordings_without_a_spike_in_current_clamp_say_so(model: TripleCnnMode
     np.testing.assert_allclose(said.probabilities, 0.2)
 
 
+@pytest.mark.parametrize("scale", [-1.0, 1e-3, 1e3, 0.0])
+def test_a_recording_upside_down_in_wrong_units_or_flat_gets_no_confident_label(scale: float) -> None:
+    recording = sample_recording(3, "fast-spiking")
+    wrong = replace(recording, sweeps=tuple(scaled(sweep, scale) for sweep in recording.sweeps))
+    features = nct.extract_features(wrong)
+    for name in (*SHIPPED, "lspin", "dann", "svc-allen41"):
+        said = nct.load_model(name, device="cpu").predict(wrong if name in SHIPPED else features)
+        assert said.abstained.all(), name
+
+
+def scaled(sweep: Sweep, factor: float) -> Sweep:
+    read = sweep.read_voltage
+    assert read is not None
+    return replace(sweep, read_voltage=lambda start, stop: np.asarray(read(start, stop)) * factor)
+
+
+def test_evaluate_scores_a_waveform_model_within_each_rate(model: TripleCnnModel, simulated_data: Path) -> None:
+    found = evaluate(model, simulated_data)
+    assert {"mouse", "mouse, recorded at 50 kHz", "mouse, recorded at 200 kHz"} == found.keys()
+    assert found["mouse"]["mean"]["accuracy"] > 0.9
+    assert found["mouse"]["n_cells"] == sum(found[f"mouse, recorded at {khz} kHz"]["n_cells"] for khz in (50, 200))
+    assert found["mouse"]["answered_accuracy"] >= found["mouse"]["mean"]["accuracy"] - 0.05
+
+
 def test_windows_are_pooled_over_those_without_a_doubt_and_their_spread_is_told() -> None:
     p = np.array([[0.9, 0.1], [0.7, 0.3], [0.0, 1.0]])
     pooled = pool_windows(p, np.ones((3, 2)), [[], [], ["noise"]], ["a", "b"])
@@ -173,8 +201,21 @@ def test_windows_are_pooled_over_those_without_a_doubt_and_their_spread_is_told(
     assert pooled.reasons == []
     split = pool_windows(np.array([[0.9, 0.1], [0.2, 0.8]]), np.ones((2, 2)), [[], []], ["a", "b"])
     assert split.reasons == ["The windows disagree: 1 of 2 say a."]
+    few = pool_windows(p, np.ones((3, 2)), [[], ["noise"], ["noise"]], ["a", "b"])
+    assert few.reasons == ["Only 1 of 3 windows can be judged."]
     none = pool_windows(p, np.ones((3, 2)), [["x."], ["y."], ["z."]], ["a", "b"])
     assert none.reasons == ["None of the 3 windows can be judged; the first: x."]
+
+
+def test_a_cell_is_doubted_when_more_of_its_windows_are_unlike_the_training_cells_than_chance_has_it() -> None:
+    p, places = np.tile([0.99, 0.01], (20, 1)), np.ones((20, 2))
+    doubts: list[list[str]] = [[] for _ in range(20)]
+    doubts[0] = ["Unlike the training cells: 4.0 standard deviations."]
+    assert pool_windows(p, places, doubts, ["a", "b"]).reasons == []
+    doubts[1] = doubts[2] = doubts[0]
+    assert pool_windows(p, places, doubts, ["a", "b"]).reasons == [
+        "Unlike the training cells: 3 of its 20 windows are."
+    ]
 
 
 def test_the_reference_holds_averages_and_shares_that_sum_to_one(model: TripleCnnModel) -> None:
@@ -208,7 +249,7 @@ def test_a_shipped_model_gives_real_cells_of_both_rates_their_label(name: str, s
             some = index[index["sampling_khz"] == khz].iloc[::7]
             said = nct.load_model(name).predict(stored[f"mv_{khz}khz"][some["row"]])
             # trained on these: only that prediction prepares windows as training did is tested here
-            assert np.mean(np.array(said.labels) == some[column].to_numpy()) > 0.9
+            assert np.mean(np.array(said.labels) == some[column].to_numpy()) > 0.85
             assert said.abstained.mean() < 0.25
 
 
