@@ -163,7 +163,7 @@ def _spoken(kind: str) -> str:
 
 def _amplitude_text(facts: SweepFacts | None) -> str:
     amplitude = None if facts is None else facts.stimulus.amplitude_pa
-    return "" if amplitude is None else f"{amplitude:.0f}".replace("-", "−")
+    return "" if amplitude is None else f"{round(amplitude)}".replace("-", "−")
 
 
 def _swatch(colour: str | None) -> QIcon:

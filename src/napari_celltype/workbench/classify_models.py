@@ -36,6 +36,7 @@ class Shelf:
     ) -> None:
         self._infos = infos
         self._load = load
+        self._listed: list[Any] | None = None
         self._loaded: dict[ModelChoice, Any] = {}
         self._lock = Lock()
 
@@ -43,9 +44,12 @@ class Shelf:
         """Descriptions of the models that judge recordings, waveform models and defaults first."""
         if self._infos is not None:
             return fitting_models(self._infos())
-        from napari_celltype.models.catalogue import model_infos
+        if self._listed is None:
+            from napari_celltype.models.catalogue import model_infos
 
-        return fitting_models(model_infos())
+            # read once: they are asked for at every move of a window
+            self._listed = fitting_models(model_infos())
+        return list(self._listed)
 
     def get(self, choice: ModelChoice) -> Any:
         """The model, loaded now if it was not yet."""
