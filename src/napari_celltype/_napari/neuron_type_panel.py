@@ -61,7 +61,7 @@ class NeuronPanel(QWidget):
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self._build_upper())
         splitter.addWidget(self.tabs)
-        splitter.setSizes([380, 260])
+        splitter.setSizes([460, 240])
         splitter.setChildrenCollapsible(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

@@ -142,6 +142,7 @@ class MeasuresTab(QWidget):
         for row, difference in enumerate(found):
             for column, text in enumerate(difference_cells(difference)):
                 cell = QTableWidgetItem(text)
+                cell.setToolTip(" · ".join(difference_cells(difference)))
                 if column:
                     cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, cell)

@@ -142,12 +142,12 @@ def _joined(neuron: Neuron) -> Neuron:
     used = np.isin(_origins(neuron), _origins(one))
     n_joined = int((used & (neuron.parents < 0)).sum()) - 1
     if n_joined:
-        one = _noted(one, "joined", f"{n_joined} loose pieces were joined by their shortest gap.")
+        one = _noted(one, "joined", f"{_pieces(n_joined)} joined by the shortest gap.")
     n_lost = len(neuron.roots) - 1 - n_joined
     if n_lost:
         length = edge_lengths_um(neuron)
         lost = float(length[~used].sum() / max(length.sum(), 1e-9))
-        text = f"{n_lost} loose pieces, {lost:.0%} of the length, were left off."
+        text = f"{_pieces(n_lost)} left off: {lost:.0%} of the length."
         one = _noted(one, "left-off", text, serious=lost > _SERIOUS)
     return one
 
@@ -184,3 +184,7 @@ def _without_short_steps(neuron: Neuron) -> Neuron:
 def _noted(neuron: Neuron, code: str, message: str, *, serious: bool = False) -> Neuron:
     note = Defect(code, None, (), message, "warning" if serious else "note")
     return neuron.replace(defects=[*neuron.defects, note])
+
+
+def _pieces(count: int) -> str:
+    return "1 loose piece was" if count == 1 else f"{count} loose pieces were"

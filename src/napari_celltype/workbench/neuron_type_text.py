@@ -106,13 +106,13 @@ def why_text(why: Why, neuron: Neuron) -> str:
     name, branch = spoken(why.label), why.strongest
     if branch is None:
         return "No branch could be taken off: too little would be left of the neuron."
-    before, after = why.probability, why.probability_without(branch)
-    if abs(before - after) < 0.005:
-        return f"No single branch decides: without any of them {name} stays at about {percent(before)}."
+    before, after = percent(why.probability), percent(why.probability_without(branch))
+    if before == after:
+        return f"No single branch decides: without any of them {name} stays at {before}."
     part = _PARTS.get(int(neuron.types[neuron.rows_of([branch.node_id])[0]]), "branch")
     return (
         f"The branch that counts most is {branch.length_um:,.0f} um of {part} from node {branch.node_id} on. "
-        f"Without it the probability of {name} would be {percent(after)} instead of {percent(before)}."
+        f"Without it the probability of {name} would be {after} instead of {before}."
     )
 
 
