@@ -50,7 +50,9 @@ def reconstruction_section(reports: Reports, pictures: Path = PICTURES) -> str:
         own = figures["shipped"]
         names = [name for name in figures if name != "shipped"]
         by_cell = {"**shipped**": own["by_cell"]} | {name: figures[name]["by_cell"] for name in names}
-        unseen = {"**shipped**": own["unseen_source"]} | {name: figures[name]["unseen_source"] for name in names}
+        unseen = {"**shipped**": own["unseen_source"]} | {
+            name: figures[name]["unseen_source"] for name in names if "unseen_source" in figures[name]
+        }
         stem = f"confusion-reconstructions-{len(own['by_cell']['per_class'])}"
         draw_confusion(own["by_cell"], pictures / f"{stem}.png")
         parts.append(

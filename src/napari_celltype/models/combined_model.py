@@ -30,14 +30,16 @@ class CombinedModel(NeuronModel):
     """A network on the embeddings of its parts, weighed with what the parts themselves say.
 
     The embedding is that of the parts named under ``embeddings`` in the settings, side by side (512 numbers of the
-    image network, 128 of the tree network); scores are the log-probabilities of the joining network and of the parts
-    named under ``experts``, one after the other, which the calibration weighs.
+    image network, 128 of the tree network); the joining network also reads the numbers of the parts under ``read``.
+    Scores are the log-probabilities of the joining network and of the parts named under ``experts``, one after the
+    other, which the calibration weighs.
     """
 
     def __init__(self, bundle: Bundle, device: str = "auto") -> None:
         super().__init__(bundle, device)
         settings = bundle.info.settings
         self.embeddings = [str(name) for name in settings["embeddings"]]
+        self.read = [str(name) for name in settings.get("read", ())]
         self.experts = [str(name) for name in settings["experts"]]
         wanted = (1 + len(self.experts)) * len(self.classes)
         if self.calibration.weight.shape[0] != wanted:
@@ -61,9 +63,9 @@ class CombinedModel(NeuronModel):
     def evaluate(self, prepared: Sequence[Prepared]) -> tuple[FloatArray, FloatArray]:
         """Log-probabilities of the joining network and of the experts side by side, and the joined embedding."""
         said = {name: part.evaluate(self._for(prepared, part.form)) for name, part in self.parts.items()}
-        places = [said[name][1] for name in self.embeddings]
-        joined = np.concatenate([place for place in places if place is not None], axis=1)
-        head = self._runner.run([joined])[int(self.info.settings["question"])]
+        joined = _side_by_side([said[name][1] for name in self.embeddings])
+        seen = _side_by_side([joined, *(said[name][1] for name in self.read)])
+        head = self._runner.run([seen])[int(self.info.settings["question"])]
         return np.concatenate([head, *(as_logs(said[name][0]) for name in self.experts)], axis=1), joined
 
     def _for(self, prepared: Sequence[Prepared], form: NeuronForm) -> Sequence[Prepared]:
@@ -79,6 +81,10 @@ class CombinedModel(NeuronModel):
         runner = Runner(network, network.summarise, arrays, self.device)
         self.device_note = runner.note
         return runner
+
+
+def _side_by_side(parts: Sequence[FloatArray | None]) -> FloatArray:
+    return np.concatenate([part for part in parts if part is not None], axis=1)
 
 
 def as_logs(scores: FloatArray) -> FloatArray:

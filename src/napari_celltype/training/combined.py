@@ -14,7 +14,7 @@ from napari_celltype.models.combined_model import as_logs
 
 from .combined_fit import JoinTeaching, fit_head, fit_mixing, head_answers
 from .job import Job
-from .metrics import score
+from .metrics import score, score_seeds
 from .neuron_questions import (
     QUESTIONS,
     Fit,
@@ -28,7 +28,8 @@ from .neuron_questions import (
     gather_sources,
 )
 from .neuron_splits import cell_folds
-from .neurons import NeuronSet
+from .neuron_tables import fit_scaling
+from .neurons import BROAD, NeuronSet
 from .resnet import N_FOLDS, fold_rows, read_set, seeds_of
 from .resnet import fold_answers as image_answers
 from .svc_morphology import SHIPPED, wide_of
@@ -44,9 +45,13 @@ HEADS = {
     f"{form} layer, {rate:g}": JoinTeaching(form=form, learning_rate=rate, epochs=epochs)
     for form in ("last", "hidden")
     # a small rate needs more rounds to arrive anywhere at all
-    for rate, epochs in ((1e-3, 30), (1e-4, 60), (1e-5, 90))
+    for rate, epochs in ((1e-3, 20), (1e-4, 30), (1e-5, 40))
 }
 """The joining networks of the paper's table."""
+
+WITH_FEATURES = "last layer with features"
+OURS = {WITH_FEATURES: JoinTeaching(features=True, epochs=40)}
+"""What else is tried: the measured features as a third part."""
 
 NETWORKS = ("resnet18", "tree-lstm")
 EXPERTS = (*NETWORKS, "svc-morphology")
@@ -88,8 +93,11 @@ def fold_logs(job: Job, neurons: NeuronSet, split: str, seed: int, fold: int) ->
             for name, answers in said.items()
             for question in QUESTIONS
         }
-        copies, parts = embeddings(said)
         for name, teaching in heads_of(job).items():
+            copies, parts = embeddings(said)
+            if teaching.features:
+                scaled = fit_scaling(wide_of(job, neurons)[train])(wide_of(job, neurons))
+                copies, parts = [np.concatenate([copy, scaled], axis=1) for copy in copies], [*parts, scaled.shape[1]]
             network = fit_head(
                 [copy[train] for copy in copies],
                 parts,
@@ -109,7 +117,8 @@ def fold_logs(job: Job, neurons: NeuronSet, split: str, seed: int, fold: int) ->
 
 def heads_of(job: Job) -> dict[str, JoinTeaching]:
     """The joining networks that are tried."""
-    return {n: replace(t, epochs=1) for n, t in list(HEADS.items())[::3]} if job.quick else HEADS
+    tried = HEADS | OURS
+    return {n: replace(t, epochs=1) for n, t in list(tried.items())[::3]} if job.quick else tried
 
 
 def embeddings(said: dict[str, Arrays]) -> tuple[list[FloatArray], list[int]]:
@@ -174,26 +183,43 @@ def judge(
     truth, k = question.truth(neurons), len(question.classes(neurons))
     runs = [_of(question, logs) for logs in cells]
     far = _of(question, unseen)
-    ways: dict[str, Fit] = {name: alone(name, k) for name in (*EXPERTS, *heads_of(job))} | mixtures(job, k)
-    figures = {}
-    for name, fit in ways.items():
-        shares = [
-            calibrated_apart(logs, truth, cell_folds(neurons, N_FOLDS, seed), fit)
-            for logs, seed in zip(runs, seeds, strict=True)
-        ]
-        figures[name] = figures_of(neurons, question, shares, calibrated_elsewhere(runs[0], far, truth, neurons, fit))
+    ways: dict[str, Fit] = {name: alone(name, k) for name in EXPERTS} | mixtures(job, k)
+    found = {name: _shares(neurons, runs, truth, seeds, fit) for name, fit in ways.items()}
+    figures = {
+        name: figures_of(neurons, question, found[name], calibrated_elsewhere(runs[0], far, truth, neurons, fit))
+        for name, fit in ways.items()
+    }
+    for name in heads_of(job):
+        figures[name] = {"by_cell": _by_cell(neurons, truth, k, _shares(neurons, runs, truth, seeds, alone(name, k)))}
     chosen = min(mixtures(job, k), key=lambda name: figures[name]["by_cell"]["mean"]["log_loss"])
     known = truth >= 0
     everything = {name: np.concatenate([logs[name][known] for logs in runs]) for name in runs[0]}
-    mixture = choose_mixture(everything, np.tile(truth[known], len(runs)), list(heads_of(job)), MIXTURES[chosen], k)
+    mixture = choose_mixture(
+        everything, np.tile(truth[known], len(runs)), heads_for(job, MIXTURES[chosen]), MIXTURES[chosen], k
+    )
     figures["shipped"] = {
         **figures[chosen],
         "way": chosen,
         "head": mixture.head,
         "weights": mixture.weights(),
-        "shares": calibrated_apart(runs[0], truth, cell_folds(neurons, N_FOLDS, seeds[0]), ways[chosen]),
+        "shares": found[chosen][0],
     }
     return figures, mixture
+
+
+def _shares(
+    neurons: NeuronSet, runs: Sequence[Logs], truth: IntArray, seeds: Sequence[int], fit: Fit
+) -> list[FloatArray]:
+    """Probabilities of all neurons, once a seed, calibrated on other folds."""
+    pairs = zip(runs, seeds, strict=True)
+    return [calibrated_apart(logs, truth, cell_folds(neurons, N_FOLDS, seed), fit) for logs, seed in pairs]
+
+
+def _by_cell(neurons: NeuronSet, truth: IntArray, k: int, shares: Sequence[FloatArray]) -> dict[str, Any]:
+    known = truth >= 0
+    names = neurons.classes if k == len(neurons.classes) else BROAD
+    cells = neurons.cells[known].astype(np.int64)
+    return score_seeds([one[known] for one in shares], truth[known], names, cells, n_bootstrap=200).to_dict()
 
 
 def _of(question: Question, logs: Logs) -> Logs:
@@ -201,10 +227,15 @@ def _of(question: Question, logs: Logs) -> Logs:
     return {name.split(" ", 1)[1]: values for name, values in logs.items() if name.split(" ", 1)[0] == question.key}
 
 
+def heads_for(job: Job, experts: Sequence[str]) -> list[str]:
+    """Joining networks that read nothing but what these experts give."""
+    return [name for name, t in heads_of(job).items() if "svc-morphology" in experts or not t.features]
+
+
 def mixtures(job: Job, k: int) -> dict[str, Fit]:
     """Ways of joining; the joining network is chosen where the weights are fitted."""
 
     def mixing(experts: Sequence[str]) -> Fit:
-        return lambda logs, truth: choose_mixture(logs, truth, list(heads_of(job)), experts, k)
+        return lambda logs, truth: choose_mixture(logs, truth, heads_for(job, experts), experts, k)
 
     return {name: mixing(experts) for name, experts in MIXTURES.items()}

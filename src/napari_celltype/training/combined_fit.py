@@ -24,12 +24,16 @@ IntArray = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class JoinTeaching:
-    """How the joining network is taught; the rate is one of the paper's three."""
+    """How the joining network is taught; the rate is one of the paper's three.
+
+    ``features`` says whether it reads the measured features beside the two embeddings.
+    """
 
     form: str = "last"
+    features: bool = False
     learning_rate: float = 1e-3
-    epochs: int = 30
-    batch: int = 64
+    epochs: int = 20
+    batch: int = 128
     weight_decay: float = 5e-2
     dropout: float = 0.3
     smoothing: float = 0.05

@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from napari_celltype.models.bundle import ModelInfo, read_info
 from napari_celltype.models.catalogue import find_model, load_model
-from napari_celltype.models.neuron_model import NeuronModel, Prepared
+from napari_celltype.models.neuron_model import NeuronModel
 from napari_celltype.models.parts import Part
 
 from .combined_fit import fit_head
 from .job import Job
 from .neuron_packing import NEURON_CITATION, NEURON_LICENCE, NEURON_SPECIES, odd_abstained, pack_neuron_model
 from .neuron_questions import Question
+from .neuron_tables import fit_scaling
 from .neurons import NeuronSet
 from .resnet import FORM
 from .resnet import fold_answers as image_answers
 from .resnet_pack import card_of, doubts_of, hand_of
+from .svc_morphology import wide_of
 from .tree_lstm import fold_answers as tree_answers
 
 if TYPE_CHECKING:
@@ -36,39 +38,31 @@ def pack(job: Job, neurons: NeuronSet, question: Question, mixture: Mixture, fig
     """Teach the joining network on what the shipped networks make of all neurons, and write the model."""
     from .combined import heads_of
 
-    embeddings = shipped_embeddings(job, neurons)
+    copies, parts = shipped_embeddings(job, neurons)
     teaching = heads_of(job)[mixture.head]
-    head = fit_head(
-        [np.concatenate(embeddings, axis=1), _varied(job, neurons)],
-        [part.shape[1] for part in embeddings],
-        neurons.truth,
-        neurons.broad,
-        len(neurons.classes),
-        teaching,
-        job.seed,
-    )
+    if teaching.features:
+        wide = wide_of(job, neurons)[question.task(neurons)[1]]
+        scaled = fit_scaling(wide)(wide_of(job, neurons))
+        copies, parts = [np.concatenate([copy, scaled], axis=1) for copy in copies], [*parts, scaled.shape[1]]
+    head = fit_head(copies, parts, neurons.truth, neurons.broad, len(neurons.classes), teaching, job.seed)
     shipped = figures["shipped"]
-    info = _info(job, neurons, question, mixture, head.shape.to_settings())
+    info = _info(job, neurons, question, mixture, head.shape.to_settings(), teaching.features)
     doubts = doubts_of(job, neurons, question)
     others = {name: scores for name, scores in figures.items() if name in mixture.experts}
     card = card_of(
         job, info, neurons, question, shipped, shipped.pop("shares"), doubts, others=others, extra=_made_of(mixture)
     )
     weights = {f"network.{name}": tensor.detach().numpy() for name, tensor in head.state_dict().items()}
-    weights |= hand_of(neurons, question)
+    weights |= hand_of(job, neurons, question)
     pack_neuron_model(job.out, info, weights, calibration=mixture.calibration, doubts=doubts, form=FORM, card=card)
     model = load_model(job.out / info.name, device="cpu")
     assert isinstance(model, NeuronModel)
-    return {"odd_abstained": odd_abstained(model, 2 if job.quick else 20), "answered": shipped["answered"]}
+    return {"odd_abstained": odd_abstained(model, 2 if job.quick else 10), "answered": shipped["answered"]}
 
 
-def _varied(job: Job, neurons: NeuronSet) -> FloatArray:
-    """What the same networks, before they were stored, make of copies that were not among their lessons."""
-    said = [answers(job, neurons, "all", job.seed, 0) for answers in (image_answers, tree_answers)]
-    return np.concatenate([answers["embedding_varied"].astype(float) for answers in said], axis=1)
-
-
-def _info(job: Job, neurons: NeuronSet, question: Question, mixture: Mixture, network: dict[str, Any]) -> ModelInfo:
+def _info(
+    job: Job, neurons: NeuronSet, question: Question, mixture: Mixture, network: dict[str, Any], features: bool
+) -> ModelInfo:
     # experts answer the same question; embeddings are those of the first question's bundles, which hold the networks
     experts = [f"{name}{question.suffix}" for name in mixture.experts]
     return ModelInfo(
@@ -92,6 +86,7 @@ def _info(job: Job, neurons: NeuronSet, question: Question, mixture: Mixture, ne
             "question": question.number,
             "experts": experts,
             "embeddings": experts[: len(NETWORKS)],
+            "read": experts[len(NETWORKS) :] if features else [],
             "parts": [part_of(job, name).to_settings() for name in experts],
         },
     )
@@ -114,25 +109,13 @@ def _made_of(mixture: Mixture) -> dict[str, str]:
     }
 
 
-def shipped_embeddings(job: Job, neurons: NeuronSet) -> list[FloatArray]:
-    """What the shipped networks make of all neurons, (n, 512) and (n, 128)."""
-    parts = [part_of(job, name) for name in NETWORKS]
+def shipped_embeddings(job: Job, neurons: NeuronSet) -> tuple[list[FloatArray], list[int]]:
+    """What the networks taught with all neurons make of them, and of copies that were not among their lessons.
 
-    def compute() -> dict[str, NDArray[Any]]:
-        return {name: _embedded(job, neurons, name) for name in NETWORKS}
+    Joined, (n, 640) each, and how many numbers are whose. As in the folds, the image network looked from one side.
+    """
+    from .combined import embeddings
 
-    found = job.stage("shipped-embeddings", [len(neurons), [part.to_settings() for part in parts]], compute)
-    return [found[name].astype(float) for name in NETWORKS]
-
-
-def _embedded(job: Job, neurons: NeuronSet, name: str) -> NDArray[np.float32]:
-    own = job.out / name
-    model = load_model(own if (own / "model.toml").is_file() else name, device="cpu")
-    assert isinstance(model, NeuronModel)
-    rows = []
-    for start in job.track(range(0, len(neurons), 64), f"{name} of all neurons"):
-        some = range(start, min(start + 64, len(neurons)))
-        _, places = model.evaluate([Prepared(neurons.neuron(index), model.form) for index in some])
-        assert places is not None
-        rows.append(places.astype(np.float32))
-    return np.concatenate(rows)
+    said = {"resnet18": image_answers(job, neurons, "all", job.seed, 0)}
+    said["tree-lstm"] = tree_answers(job, neurons, "all", job.seed, 0)
+    return embeddings(said)

@@ -90,7 +90,7 @@ def run(job: Job) -> dict[str, Any]:
     from .resnet import read_set
 
     neurons = read_set(job)
-    joined = np.concatenate(shipped_embeddings(job, neurons), axis=1)
+    joined = shipped_embeddings(job, neurons)[0][0]
     raw = read_neurons(job.data, job.out / "cache")
     place = {name: row for row, name in enumerate(raw.files.tolist())}
     measured = raw.take(np.array([place[name] for name in neurons.files.tolist()]))

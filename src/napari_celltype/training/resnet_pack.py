@@ -71,7 +71,7 @@ def run(job: Job) -> dict[str, Any]:
         part = part or Part.of(info)
         model = load_model(job.out / name, device="cpu")
         assert isinstance(model, NeuronModel)
-        report[name] = {**figures, "odd_abstained": odd_abstained(model, 2 if job.quick else 20)}
+        report[name] = {**figures, "odd_abstained": odd_abstained(model, 2 if job.quick else 10)}
     return report
 
 
@@ -135,7 +135,7 @@ def _pack(
     return pack_neuron_model(
         job.out,
         info,
-        ({} if part is not None else _stored(job, neurons)) | hand_of(neurons, question),
+        ({} if part is not None else _stored(job, neurons)) | hand_of(job, neurons, question),
         calibration=calibration,
         doubts=doubts,
         form=IMAGE_FORM,
@@ -168,11 +168,15 @@ def doubts_of(job: Job, neurons: NeuronSet, question: Question) -> NeuronDoubts:
     )
 
 
-def hand_of(neurons: NeuronSet, question: Question) -> Arrays:
+def hand_of(job: Job, neurons: NeuronSet, question: Question) -> Arrays:
     """What the classes are like in the twenty features, for saying in which a neuron differs."""
-    task, _ = question.task(neurons)
-    values = hand_features(task.neurons.neurons()).to_numpy(float)
-    return HandReference.fit(values, task.truth, task.classes).to_arrays()
+
+    def compute() -> Arrays:
+        return {"features": hand_features(neurons.neurons()).to_numpy(float)}
+
+    task, rows = question.task(neurons)
+    values = job.stage("hand-standard", [len(neurons)], compute)["features"]
+    return HandReference.fit(values[rows], task.truth, task.classes).to_arrays()
 
 
 def card_of(
