@@ -25,7 +25,7 @@ from napari_celltype.training.neuron_splits import cell_folds, source_folds, wit
 from napari_celltype.training.neurons import read_neurons, standard_set
 from napari_celltype.training.shortcuts import GROUPS, shortcut_features
 
-EACH = 10
+EACH = 8
 KINDS = ("pyramidal", "basket", "granule")
 
 

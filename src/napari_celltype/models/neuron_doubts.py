@@ -142,20 +142,20 @@ class NeuronDoubts:
         least_length, least_tips, least_flatness = self.least[best]
         if length < least_length or tips < least_tips:
             return (
-                f"Tiny: {length:.0f} um of neurite and {tips:.0f} ends; a {classes[best]} neuron it was trained on has "
-                f"at least {least_length:.0f} um and {np.ceil(least_tips):.0f} ends."
+                f"Tiny: {length:.0f} um of neurite and {tips:.0f} ends; for {classes[best]} it asks for at least "
+                f"{least_length:.0f} um and {np.ceil(least_tips):.0f} ends, half of what the smallest in training had."
             )
         if flatness < least_flatness:
             return (
-                f"Flat: its thickness is {flatness:.1%} of its length, less than in any {classes[best]} neuron it was "
-                "trained on. Perhaps it was traced from a picture, or in a thin slice."
+                f"Flat: its thickness is {flatness:.2%} of its spread; for {classes[best]} it asks for at least "
+                f"{least_flatness:.2%}. Perhaps it was traced from a picture, or in a thin slice."
             )
         return ""
 
     def _axonless(self, neuron: Neuron, best: int, classes: Sequence[str]) -> str:
         if not self.needs_axon[best] or (neuron.types == _AXON).mean() >= _LEAST_AXON:
             return ""
-        return f"No axon is traced, and {classes[best]} neurons are told from others by their axon."
+        return f"No axon is traced, and {classes[best]} cells are told from others by their axon."
 
     def _unlike(self, distance: float) -> str:
         if distance <= self.farthest:

@@ -159,8 +159,7 @@ class _Part:
         left, right = self._daughters
         at = xyz[sections.starts[left]]
         near = self._near_points
-        tips = tree.subtree_sum((self.shape.neuron.n_children[sections.ends] == 0).astype(float), self.shape.above)
-        a, b = tips[left], tips[right]
+        a, b = self.shape.tips_below[left], self.shape.tips_below[right]
         remote = angles(xyz[sections.ends[left]] - at, xyz[sections.ends[right]] - at)
         local = angles(near[left] - at, near[right] - at)
         return {

@@ -80,6 +80,11 @@ class Shape:
         return np.where(sections.starts > 0, sections.section_of_row[sections.starts], -1)
 
     @cached_property
+    def tips_below(self) -> FloatArray:
+        """Number of ends at or below each section."""
+        return tree.subtree_sum((self.neuron.n_children[self.sections.ends] == 0).astype(float), self.above)
+
+    @cached_property
     def bars(self) -> FloatArray:
         """Persistence of each end: path from the fork at which a longer branch takes over, 0 for inner sections."""
         ends, starts = self.path[self.sections.ends], self.path[self.sections.starts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ NEURON_ABSTAINS = (
 
 NEURON_FAILURES = (
     "On collections it has never seen it is right far less often than by cell: try it on known cells of yours first.",
-    "Basket cells are told from other interneurons at little more than the rate at which labels agree.",
+    "Basket cells are labelled in part of the data only: among cells it calls basket against their label, some are.",
 )
 
 
@@ -151,6 +152,7 @@ ODD: dict[str, dict[str, float]] = {
 """Simulated neurons no model here should answer on: other kinds, and kinds out of all proportion."""
 
 
+@cache
 def odd_neurons(count: int = 20) -> dict[str, list[Neuron]]:
     """Neurons of other kinds, or of known kinds with odd parameters."""
     found = {}

@@ -183,7 +183,7 @@ def _ship(job: Job, name: str, task: Task, wide: FloatArray, others: dict[str, A
     written = pack_neuron_model(
         job.out, info, expert.to_arrays(), calibration=calibration, doubts=doubts, form=NeuronForm(), card=card
     )
-    figures["odd_abstained"] = _odd(written, 2 if job.quick else 10)
+    figures["odd_abstained"] = _odd(written, 1 if job.quick else 10)
     return figures
 
 
