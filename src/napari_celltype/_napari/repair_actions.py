@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari_celltype.errors import CelltypeError
@@ -16,6 +16,7 @@ class RepairActions:
 
     repair: RepairSession | None
     banner: Any
+    question: Any
     jumps: Any
     files: Any
     picture: Any
@@ -33,6 +34,10 @@ class RepairActions:
     def say(self, sentence: str, *, good: bool = False) -> None:
         """Say something in the dock."""
         self.banner.say(sentence, good=good)
+
+    def ask(self, text: str, answers: Sequence[tuple[str, Callable[[], None]]]) -> None:
+        """Ask something in the dock."""
+        self.question.ask(text, answers)
 
     def undo(self) -> None:
         """Take back the newest step."""

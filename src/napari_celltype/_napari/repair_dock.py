@@ -60,22 +60,22 @@ class RepairDock(RepairActions, Dock):
         self.repair: RepairSession | None = None
         self._edited: tuple[Any, Any] = ((), ())
         self._preview_waits = False
-        self._slow = QTimer(self)
-        self._slow.setSingleShot(True)
-        self._slow.timeout.connect(self._show_slow_things)
+        self._slow = self._timer(self._show_slow_things, _SLOW_MS)
         # the session adds a neuron's layers one by one and then arranges them: what needs them waits for that
-        self._arrival = QTimer(self)
-        self._arrival.setSingleShot(True)
-        self._arrival.setInterval(10)
-        self._arrival.timeout.connect(self._settle_in)
-        self._orphan = QTimer(self)
-        self._orphan.setSingleShot(True)
-        self._orphan.timeout.connect(self._on_neuron_orphaned)
+        self._arrival = self._timer(self._settle_in, 10)
+        self._orphan = self._timer(self._on_neuron_orphaned, 0)
         self._build()
         bind_in_dock(self)
         self._connect()
         self.apply_theme(self.theme)
         self._show_current()
+
+    def _timer(self, slot: Callable[[], None], after_ms: int) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(after_ms)
+        timer.timeout.connect(slot)
+        return timer
 
     # building ----------------------------------------------------------------------------------------------------
 
@@ -169,6 +169,7 @@ class RepairDock(RepairActions, Dock):
         self.nodes.follow(None)
         self.picture.leave()
         if self.repair is not None:
+            self.repair.hurried = False
             self.repair.changed.disconnect(self._on_repair_changed)
             self.repair.thresholds_changed.disconnect(self._on_thresholds_changed)
             self.repair = None
@@ -196,6 +197,7 @@ class RepairDock(RepairActions, Dock):
     def _begin(self, item_id: str) -> None:
         repair = repair_of(self.document, item_id)
         self.repair = repair
+        repair.hurried = True
         repair.with_subtree = self.nodes.with_subtree.isChecked()
         repair.changed.connect(self._on_repair_changed)
         repair.thresholds_changed.connect(self._on_thresholds_changed)
@@ -212,10 +214,13 @@ class RepairDock(RepairActions, Dock):
         self.nodes.refresh()
         self.steps.refresh()
         self.picture.draw_jumps()
-        self._slow.start(_SLOW_MS)
+        self._slow.start()
 
     def _show_slow_things(self) -> None:
         repair = self.repair
+        if repair is not None and repair.catch_up():
+            self.jumps.refresh()
+            self.picture.draw_jumps()
         if self._preview_waits:
             self._preview_waits = False
             self.picture.draw()
@@ -247,10 +252,6 @@ class RepairDock(RepairActions, Dock):
         self.picture.draw(fly=True)
 
     # asked for by its parts --------------------------------------------------------------------------------------
-
-    def ask(self, text: str, answers: Sequence[tuple[str, Callable[[], None]]]) -> None:
-        """Ask something in the dock."""
-        self.question.ask(text, answers)
 
     def open_file(self, path: Path) -> bool:
         """Open a file in place of the current neuron; False if it cannot be read."""
@@ -288,7 +289,7 @@ class RepairDock(RepairActions, Dock):
         self._show_current()
 
     def _on_layer_removed(self) -> None:
-        self._orphan.start(0)
+        self._orphan.start()
 
     def _on_neuron_orphaned(self) -> None:
         """Take our layers away too when the user has removed all of the neuron's own: then it is closed."""

@@ -113,7 +113,8 @@ class RepairSession:
         self._built = start(value)
         self._recent: list[Built] = []
         self._steps: tuple[Neuron, ZSteps] | None = None
-        self._late: tuple[Neuron, ZSteps] | None = None
+        self._late: tuple[Neuron, ZSteps, tuple[Edit, ...]] | None = None
+        self.hurried = False
         self._jumps: JumpList | None = None
         self._noting = True
         self.source_sha256 = source_hash(value)
@@ -155,9 +156,19 @@ class RepairSession:
         """Heights of all steps of the neuron as it is, if edits by hand may have made new ones."""
         if not self.state.hand:
             return None
-        if self._late is None or self._late[0] is not self.neuron:
-            self._late = self.neuron, measure_z_steps(self.neuron)
+        old = self._late
+        # a decision about a jump hardly changes what edits by hand have brought about: a dock may ask again later
+        if old is None or (old[0] is not self.neuron and not (self.hurried and old[2] == self.state.hand)):
+            self._late = self.neuron, measure_z_steps(self.neuron), self.state.hand
+        assert self._late is not None
         return self._late[1]
+
+    def catch_up(self) -> bool:
+        """Measure what was put off while :attr:`hurried`; whether there was anything."""
+        if self._late is None or self._late[0] is self.neuron:
+            return False
+        self._late = self._jumps = None
+        return True
 
     @property
     def jumps(self) -> JumpList:
