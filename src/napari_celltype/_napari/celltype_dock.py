@@ -90,9 +90,8 @@ class CellTypeDock(RigDock):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(upper)
-        # nothing is cut off at the side: only long answers scroll, downwards
+        # long answers scroll downwards; sideways only with a larger font than the dock was opened with
         scroll.setMinimumWidth(upper.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         splitter.addWidget(scroll)
         splitter.addWidget(self.tabs)

@@ -95,15 +95,27 @@ class WindowForm(QWidget):
             button.setToolTip(f"{spec.tip}\n{model} looks at this kind of window." if own else spec.tip)
 
 
+class _TimeBox(QDoubleSpinBox):
+    """As wide as a time needs in the font there is: napari's can be changed while the dock is open."""
+
+    def sizeHint(self) -> QSize:
+        """Room for a hundred seconds."""
+        return QSize(self.fontMetrics().horizontalAdvance("00000.00 ms") + 14, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """No less."""
+        return self.sizeHint()
+
+
 def _spin(tip: str) -> QDoubleSpinBox:
-    spin = QDoubleSpinBox()
+    spin = _TimeBox()
+    spin.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     spin.setDecimals(2)
     spin.setRange(0.0, 1e7)
     spin.setSingleStep(STEP_S * 1e3)
     spin.setSuffix(" ms")
     spin.setKeyboardTracking(False)
     spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    spin.setFixedWidth(spin.fontMetrics().horizontalAdvance("00000.00 ms") + 10)
     spin.setToolTip(tip)
     return spin
 
