@@ -18,7 +18,14 @@ from .document import Document
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MeasuredCell", "MeasuredCells", "extracted_features", "measure_features", "measured_cells_of", "why_not_measured"]
+__all__ = [
+    "MeasuredCell",
+    "MeasuredCells",
+    "extracted_features",
+    "measure_features",
+    "measured_cells_of",
+    "why_not_measured",
+]
 
 
 @dataclass(frozen=True, eq=False)
