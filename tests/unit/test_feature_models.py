@@ -228,3 +228,23 @@ def test_a_species_the_model_was_not_trained_on_is_a_reason_to_abstain(mouse: pd
     foreign = ["trained on mouse" in " ".join(reasons) for reasons in said.reasons]
     assert foreign == [False, True, False, True]
     assert "rat;" in said.reasons[3][0]
+
+
+JUDGED = (
+    "lspin",
+    "lspin-paper",
+    "svc-allen41",
+    "dann",
+    "lr-broad",
+    "ephys-map",
+    "triple-cnn-2class",
+    "triple-cnn-5class",
+)
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_the_card_states_a_calibration_error_of_at_most_a_twentieth(name: str) -> None:
+    table = load_model(name).card.split("## Figures")[1].split("##")[0]
+    heads, _, own = (line.strip("| \n").split("|") for line in table.strip().splitlines()[:3])
+    column = [head.strip() for head in heads].index("calibration error")
+    assert float(own[column - len(heads)]) <= 0.05

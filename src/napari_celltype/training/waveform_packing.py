@@ -228,6 +228,12 @@ _FAILURES = (
 )
 
 
+_BROADER = (
+    "At room temperature, and on long steps, spikes are broader than those it was taught: a fast-spiking cell can then "
+    "be taken for Sst with high confidence."
+)
+
+
 def _facts(
     task: Task,
     cells: SpikeSet,
@@ -249,7 +255,7 @@ def _facts(
         abstains=_ABSTAINS.format(margin=_MARGIN, far=doubts.farthest, confidence=task.min_confidence),
         figures=figures,
         command="napari-celltype train triple-cnn --data DIR --out OUT",
-        failures=_FAILURES,
+        failures=(*_FAILURES, *([_BROADER] if task.head == "subclass" else [])),
         extra={
             "Confusion": confusion_table(own, task.classes),
             "How it is made": (
