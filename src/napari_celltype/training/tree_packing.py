@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ __all__ = ["judge_and_pack"]
 
 FloatArray = NDArray[np.float64]
 
-MIN_CONFIDENCE = 0.5
+MIN_CONFIDENCE = {"class8": 0.5, "broad": 0.65}
 _NAMES = {"class8": "tree-lstm", "broad": "tree-lstm-2class"}
 _ASKED = {"class8": "eight types by shape", "broad": "principal cell or interneuron"}
 
@@ -74,8 +75,7 @@ def judge_and_pack(
     places = np.searchsorted(rows, unseen.rows[asked])
     figures = judged(task, shares, calibration(unseen.scores[head][asked]), places, unseen.sources[asked])
     wide = wide_of(job, unseen.neurons)[rows]
-    folds = cell_folds(task.neurons, 5, job.seed)
-    doubts = fit_neuron_doubts(wide, task.truth, folds, task.classes, min_confidence=MIN_CONFIDENCE)
+    doubts = _doubts(job, head, task, wide, unseen.neurons.truth[rows])
     figures["answered"] = answered(doubts, task, wide, shares[0])
     info = _info(head, task, network)
     written = pack_neuron_model(
@@ -85,12 +85,27 @@ def judge_and_pack(
         calibration=calibration,
         doubts=doubts,
         form=TREE_FORM,
-        card=_card(info, task, figures, doubts),
+        card=_card(info, head, task, figures, doubts),
     )
     model = load_model(written.folder, device="cpu")
     assert isinstance(model, NeuronModel)
     figures["odd_abstained"] = odd_abstained(model, 1 if job.quick else 5)
     return figures
+
+
+def _doubts(job: Job, head: str, task: Task, wide: FloatArray, types: NDArray[np.intp]) -> NeuronDoubts:
+    """Limits of trust; likeness is to single types also where the question is broad.
+
+    Principal cells of five kinds make one wide cloud, in which many a shape lies that is like none of them.
+    """
+    folds = cell_folds(task.neurons, 5, job.seed)
+    asked = fit_neuron_doubts(wide, task.truth, folds, task.classes, min_confidence=MIN_CONFIDENCE[head])
+    present, codes = np.unique(types, return_inverse=True)
+    names = [str(code) for code in present]
+    single = fit_neuron_doubts(wide, codes, folds, names, min_confidence=MIN_CONFIDENCE[head], needs_axon=())
+    return replace(
+        asked, means=single.means, covariances=single.covariances, usual=single.usual, farthest=single.farthest
+    )
 
 
 def cross_calibrated(scores: FloatArray, task: Task, seed: int) -> FloatArray:
@@ -141,13 +156,13 @@ def _info(head: str, task: Task, network: TreeLstm) -> ModelInfo:
     )
 
 
-def _card(info: ModelInfo, task: Task, figures: dict[str, Any], doubts: NeuronDoubts) -> str:
+def _card(info: ModelInfo, head: str, task: Task, figures: dict[str, Any], doubts: NeuronDoubts) -> str:
     silent = figures["answered"]
     facts = CardFacts(
         data=describe_set(task.neurons),
         split=NEURON_SPLIT,
         needs=NEURON_NEEDS,
-        abstains=NEURON_ABSTAINS.format(confidence=MIN_CONFIDENCE, far=doubts.farthest)
+        abstains=NEURON_ABSTAINS.format(confidence=MIN_CONFIDENCE[head], far=doubts.farthest)
         + f" By cell it abstains on {silent['abstained']:.1%}, and is right on {silent['answered_accuracy']:.1%} of "
         f"the others and {silent['abstained_accuracy']:.1%} of these.",
         figures={f"{info.name}, by cell": figures["by_cell"]}
