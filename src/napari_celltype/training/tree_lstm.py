@@ -173,7 +173,5 @@ def run(job: Job) -> dict[str, Any]:
     unseen = out_of_source(job, neurons)
     network = network_of(job, neurons, job.seed)
     whole = Task.of(neurons), np.arange(len(neurons))
-    return {
-        task.name: judge_and_pack(job, network, head, task, rows, runs, unseen)
-        for head, (task, rows) in (("class8", whole), ("broad", broad_task(neurons)))
-    }
+    tasks = (("8 classes", "class8", whole), ("2 classes", "broad", broad_task(neurons)))
+    return {name: judge_and_pack(job, network, head, task, rows, runs, unseen) for name, head, (task, rows) in tasks}
