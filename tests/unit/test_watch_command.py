@@ -19,15 +19,18 @@ from napari_celltype.io.write_abf import write_abf
 
 def test_each_recording_is_one_line_and_a_broken_one_is_among_them(tmp_path, capsys):
     write_abf(make_firing_recording(2), tmp_path / "cell.abf")
+    whole = (tmp_path / "cell.abf").read_bytes()
+    (tmp_path / "half.abf").write_bytes(whole[: len(whole) - 9000])
     (tmp_path / "broken.abf").write_bytes(b"XXXX" * 100)
-    arguments = ["--json", "--existing", "--settle", "0", "--give-up", "0", "--every", "0.01", "--count", "2"]
+    arguments = ["--json", "--existing", "--settle", "0", "--give-up", "0", "--every", "0.01", "--count", "3"]
     assert main(["watch", str(tmp_path), *arguments]) == 1
     out, err = capsys.readouterr()
     entries = {Path(entry["path"]).name: entry for entry in map(json.loads, out.splitlines())}
     assert set(entries["cell.abf"]) >= {"path", "kind", "model", "version", "label", "probabilities", "abstained"}
     assert "is text, although its name ends with .abf" in entries["broken.abf"]["error"]
+    assert "is left out" in " ".join(entries["half.abf"]["notes"])
     assert "Watching" in err
-    assert "2 recordings, 1 of them failed." in err
+    assert "3 recordings, 1 of them failed." in err
 
 
 def test_a_file_is_no_folder(tmp_path, capsys):

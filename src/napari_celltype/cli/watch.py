@@ -91,11 +91,11 @@ def _entries(watch: FolderWatch, predictor: FilePredictor, every_s: float) -> It
 def _judge(watch: FolderWatch, predictor: FilePredictor, file: WatchedFile) -> Iterator[dict[str, Any]]:
     """The entry of a file; nothing if it is not finished yet."""
     from napari_celltype.errors import RecordingError
-    from napari_celltype.workbench.watch_judge import open_finished
+    from napari_celltype.workbench.watch_judge import open_finished, what_is_missing
 
     watch.begin(file)
     try:
-        open_finished(file.path, take_as_is=watch.is_last_try(file))
+        missing = what_is_missing(open_finished(file.path, take_as_is=watch.is_last_try(file)))
     except (RecordingError, OSError) as error:
         watch.refuse(file, str(error))
         now = watch.file(file.path)
@@ -104,7 +104,8 @@ def _judge(watch: FolderWatch, predictor: FilePredictor, file: WatchedFile) -> I
         return
     entries = list(predictor.entries([file.path]))
     watch.finish(file, ", ".join(entry.get("label", "") for entry in entries))
-    yield from entries
+    for entry in entries:
+        yield entry | ({"notes": [missing, *entry.get("notes", [])]} if missing else {})
 
 
 def _print(entry: dict[str, Any], *, as_json: bool) -> None:

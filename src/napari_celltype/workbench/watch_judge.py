@@ -16,7 +16,7 @@ from .classify_models import Shelf
 from .classify_text import headline
 from .classify_values import CellCall, ModelChoice
 
-__all__ = ["Judged", "call_with", "judge_file", "open_finished", "said_of"]
+__all__ = ["Judged", "call_with", "judge_file", "open_finished", "said_of", "what_is_missing"]
 
 # what readers note of a file whose end is missing
 _CUT_OFF = re.compile(r"ends early|is left out: its|but the file (holds|has)|columns are missing|should end at byte")
@@ -48,14 +48,15 @@ def open_finished(path: Path, *, take_as_is: bool = False) -> Recording:
         If it cannot be read, or is readable but ends before its header says.
     """
     recording = read_recording(path)
-    missing = _what_is_missing(recording)
+    missing = what_is_missing(recording)
     if missing and not take_as_is:
         raise RecordingError("is not written to its end yet", path=path, hint=missing)
     return recording
 
 
-def _what_is_missing(recording: Recording) -> str:
-    return next((note for note in recording.problems if _CUT_OFF.search(note)), "")
+def what_is_missing(recording: Recording) -> str:
+    """What its reader notes of an end that is missing; empty for a whole recording."""
+    return " ".join(note for note in recording.problems if _CUT_OFF.search(note))
 
 
 def judge_file(
@@ -76,7 +77,7 @@ def judge_file(
     for step in classify(Request(model), facts, shelf):
         call = call_with(call, step)
         yield step if isinstance(step, Progress) else Progress(0.5, "Judging")
-    yield Judged(recording, call, facts, _what_is_missing(recording))
+    yield Judged(recording, call, facts, what_is_missing(recording))
 
 
 def call_with(call: CellCall, step: Step) -> CellCall:
