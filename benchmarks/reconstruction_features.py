@@ -74,7 +74,7 @@ def classifiers(report: dict[str, Any]) -> str:
         ]
     wide = len(report["wide_features"])
     parts.append(
-        f"“20 features” are those of Zhang et al. as {{py:func}}`napari_celltype.measure` gives them; wide ones are "
+        f"“20 features” are those of Zhang et al. as `napari_celltype.measure` gives them; wide ones are "
         f"{wide} measures of the standardised neuron: lengths, ends and forks of axon and dendrite, how they spread "
         "with distance from the soma (Sholl), angles, straightness over 20 um, how branches outlast one another "
         "(persistence), one-sidedness, what the longest dendrite looks like. None changes when the cell is turned."

@@ -99,7 +99,7 @@ def test_a_collection_kept_out_is_kept_out_whole(folder: Path, tmp_path: Path) -
     for fold in folds:
         assert set(found.sources[fold.test]) == {fold.source}
         assert fold.source not in set(found.sources[fold.train])
-    assert set(within_sources(found)) == {"north", "south"}
+    assert set(within_sources(found, least=3)) == {"north", "south"}
 
 
 def test_the_standard_set_keeps_the_labels_and_remembers_rows(folder: Path, tmp_path: Path) -> None:
