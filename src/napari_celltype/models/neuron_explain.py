@@ -110,7 +110,7 @@ def occlude_branches(
         if progress is not None:
             progress(stop, len(chosen))
     values = np.zeros(len(neuron))
-    for place in np.flatnonzero(np.isfinite(drops)):  # longest first, so that the smallest has the last word
+    for place in np.flatnonzero(np.isfinite(drops)).tolist():  # longest first, so that the smallest has the last word
         values[members[place]] = drops[place]
     length = edge_lengths_um(neuron)
     branches = pd.DataFrame(
@@ -318,7 +318,7 @@ def unlike_class(neuron: Neuron, label: str, reference: HandReference) -> pd.Dat
     if label not in reference.classes:
         raise ModelError(f"there is no class {label!r}", hint=f"Classes: {', '.join(reference.classes)}.")
     k = reference.classes.index(label)
-    value = measure(neuron).to_numpy(float)
+    value: FloatArray = np.asarray(measure(neuron), dtype=np.float64)
     mean, spread = reference.means[k], reference.spreads[k]
     table = pd.DataFrame(
         {
