@@ -37,6 +37,7 @@ from .neuron_splits import cell_folds
 from .neuron_tables import Task, judged
 from .neurons import read_neurons
 from .svc_morphology import sources_table, wide_of
+from .tree_fit import TreeTeaching
 from .tree_lstm import TREE_FORM, Said
 
 __all__ = ["judge_and_pack"]
@@ -177,7 +178,9 @@ def _card(info: ModelInfo, head: str, task: Task, figures: dict[str, Any], doubt
                 "layers of 128 cells climb from the tips; what reaches the soma, with mean and sum over all pieces, "
                 "makes 128 numbers that answer. While training, neurons were turned, tilted, mirrored, stretched, "
                 "pruned, cut more coarsely or finely, and stripped of axon, types or radii at random. Settings were "
-                "chosen on a fifth of the neurons in a split of its own, so expect slightly less on new ones."
+                "chosen on a fifth of the neurons in a split of its own, so expect slightly less on new ones. "
+                f"It saw every neuron {TreeTeaching().epochs} times only, and is hardly better on neurons it was "
+                "taught with than on others: longer teaching would go on helping."
             ),
         },
     )
