@@ -182,7 +182,7 @@ def _label_layer(neuron: Neuron, verdict: Verdict, item_id: str, name: str) -> P
     low, high = xyz.min(axis=0), xyz.max(axis=0)
     # napari centres words on their point in 3D, and half a line above it would be cut off where the canvas ends
     most = np.ptp(xyz, axis=0).max()
-    left = low[0] - 0.2 * (most - np.ptp(xyz[:, 0]))
+    left = low[0] - 0.1 * (most - np.ptp(xyz[:, 0]))
     corner = np.array([left, high[1] - 0.04 * most, (low[2] + high[2]) / 2])
     colour = OTHER_CLASS_COLOUR if verdict.abstained else class_colour(verdict.label)
     said = f"{spoken(verdict.label)} {percent(verdict.confidence)}"

@@ -90,7 +90,11 @@ def _draw_pictures(figure: Any, grid: Any, report: NeuronReport) -> None:
         axes.imshow(views[at], cmap="RdBu_r", vmin=0, vmax=2 * NOTHING)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(f"As a network sees it (axon blue), {name}" if at == 0 else name, fontsize=9, loc="left")
+        axes.set_title(
+            f"As networks see it, {name}" if at == 0 else f"{name} (axon blue)" if at == 1 else name,
+            fontsize=9,
+            loc="left",
+        )
 
 
 def _draw_why(axes: Any, report: NeuronReport, why_colours: WhyColours) -> None:
