@@ -34,6 +34,14 @@ def show_recording(viewer: Any) -> None:
     settle(0.5)
     document = session_of(viewer).document
     document.select_sweeps(document.recordings[0].id, [19])
+    settle(0.5, until=lambda: _spikes_are_counted(viewer), limit_s=60.0)
+
+
+def _spikes_are_counted(viewer: Any) -> bool:
+    from napari_celltype._napari.recording_dock import RecordingDock
+
+    docks = [dock for dock in viewer.window.dock_widgets.values() if isinstance(dock, RecordingDock)]
+    return bool(docks) and all(facts.peak_s is not None for facts in docks[0]._facts.values()) and bool(docks[0]._facts)
 
 
 def show_neuron(viewer: Any) -> None:
