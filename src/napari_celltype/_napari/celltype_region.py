@@ -13,7 +13,7 @@ from .plots.trace_view import TraceView
 
 __all__ = ["WindowRegion"]
 
-_ABOVE_TRACES, _BELOW_TRACES = 20, -5
+_ABOVE_MARKS, _BELOW_TRACES = 40, -5
 _GAP_PX = 5
 
 
@@ -43,7 +43,7 @@ class WindowRegion:
         for region in (self.item, self.shadow):
             region.setZValue(_BELOW_TRACES)
             region.hide()
-        self.label.setZValue(_ABOVE_TRACES)
+        self.label.setZValue(_ABOVE_MARKS)
         traces.voltage.vb.addItem(self.item, ignoreBounds=True)
         traces.voltage.vb.addItem(self.label, ignoreBounds=True)
         traces.current.vb.addItem(self.shadow, ignoreBounds=True)
