@@ -82,7 +82,7 @@ def _draw_pictures(figure: Any, grid: Any, report: NeuronReport) -> None:
     from napari_celltype.models.neuron_image import NOTHING
 
     views = report.call.pictures
-    for at, name in enumerate(("along z", "along y", "along x")):
+    for at, name in enumerate(("As networks see it, along z", "along y (axon blue)", "along x")):
         axes = figure.add_subplot(grid[1, 2 * at : 2 * at + 2])
         if views is None:
             say(axes, name, "Not drawn.")
@@ -90,11 +90,7 @@ def _draw_pictures(figure: Any, grid: Any, report: NeuronReport) -> None:
         axes.imshow(views[at], cmap="RdBu_r", vmin=0, vmax=2 * NOTHING)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(
-            f"As networks see it, {name}" if at == 0 else f"{name} (axon blue)" if at == 1 else name,
-            fontsize=9,
-            loc="left",
-        )
+        axes.set_title(name, fontsize=9, loc="left")
 
 
 def _draw_why(axes: Any, report: NeuronReport, why_colours: WhyColours) -> None:
