@@ -23,7 +23,7 @@ from .neuron_tables import svc
 from .neurons import NeuronSet
 from .resnet import FORM, teaching_of
 from .resnet_fit import answer_images, fit_resnet
-from .tree_fit import fit_tree, tree_answers
+from .tree_fit import Lessons, fit_tree, tree_answers
 from .tree_lstm import TREE_FORM
 from .tree_lstm import teaching_of as tree_teaching_of
 from .tree_pieces import cut_copies
@@ -109,18 +109,23 @@ def _trees(job: Job, neurons: NeuronSet, split: _Split) -> dict[str, NDArray[Any
 
     def compute() -> dict[str, NDArray[Any]]:
         grove = cut_copies(neurons, TREE_FORM, teaching.copies, job.seed)
-        network = fit_tree(grove, split.train, neurons.truth, neurons.broad, 2, teaching, job.seed)
-        said = tree_answers(network, grove)
-        logs = said["class8"] - np.logaddexp.reduce(said["class8"], axis=1, keepdims=True)
-        return {"scores": logs[split.test], "embedding": said["embedding"]}
+        measured = _measures(job, neurons)
+        lessons = Lessons(neurons.truth, neurons.broad, measured, len(CLASSES))
+        said = tree_answers(fit_tree(grove, split.train, lessons, teaching, job.seed), grove)
+        return {"scores": said["class8"][split.test], "embedding": said["embedding"]}
 
     return job.stage("virtual-tree-lstm", [teaching.to_settings(), len(neurons)], compute)
 
 
-def _features(job: Job, neurons: NeuronSet, split: _Split) -> FloatArray:
-    x = job.stage(
+def _measures(job: Job, neurons: NeuronSet) -> FloatArray:
+    """The twenty features."""
+    return job.stage(
         "virtual-features", [len(neurons)], lambda: {"features": hand_features(neurons.neurons()).to_numpy(float)}
     )["features"]
+
+
+def _features(job: Job, neurons: NeuronSet, split: _Split) -> FloatArray:
+    x = _measures(job, neurons)
     return svc()(x[split.train], neurons.truth[split.train], 2, job.seed)(x[split.test])
 
 
