@@ -211,6 +211,8 @@ def measure_rig(viewer: napari.Viewer) -> None:
     say("ticks while the maps are loaded and the cell placed", probe.gaps)
     measure_places(cell_map)
     measure_refit(cell_map)
+    # a worker must not outlive the window it tells
+    settle(0.5, until=lambda: not any(job.is_busy for job in cell_map.jobs), limit_s=60)
 
 
 def measure_opening_warm(viewer: napari.Viewer, control: Any) -> None:
