@@ -38,8 +38,6 @@ def show_neuron_map(viewer: Any) -> None:
     settle(0.2)
     dock = next(dock for dock in viewer.window.dock_widgets.values() if isinstance(dock, MapDock))
     settle(0.5, until=lambda: bool(dock.places), limit_s=_PATIENCE_S)
-    # the colour of the neuron's neighbours is what counts, so some of them stand out
-    dock.near.chosen.emit(next(iter(dock.places.values())).near.tolist())
 
 
 NEURON_PICTURES: dict[str, Callable[[Any], None]] = {

@@ -13,6 +13,7 @@ from napari_celltype.workbench.classify_names import spoken
 from napari_celltype.workbench.place import CLASS_COLUMNS, CellMap, Place, column_names
 
 from .neuron_type_map import thumbnail
+from .plots.palette import OTHER_CLASS_COLOUR, class_colour
 
 __all__ = ["describe_place", "describe_point", "describe_selection", "near_texts"]
 
@@ -53,7 +54,8 @@ def describe_point(index: int, cell_map: CellMap) -> str:
     """All that is known of a cell of the map, as rich text."""
     row = cell_map.cells.iloc[index]
     facts = [f"{escape(str(name))}: {escape(_text(row[name]))}" for name in cell_map.cells.columns]
-    picture = "" if cell_map.pictures is None else thumbnail(cell_map.pictures[index]) + "<br>"
+    colour = class_colour(_text(row["class"])) if "class" in row else OTHER_CLASS_COLOUR
+    picture = "" if cell_map.pictures is None else thumbnail(cell_map.pictures[index], colour) + "<br>"
     return f"{picture}<b>cell {index}</b><br>" + "<br>".join(facts)
 
 
