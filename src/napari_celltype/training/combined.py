@@ -17,6 +17,7 @@ from .job import Job
 from .metrics import score, score_seeds
 from .neuron_questions import (
     QUESTIONS,
+    Answers,
     Fit,
     Logs,
     Question,
@@ -149,7 +150,7 @@ class Mixture:
 
 def choose_mixture(logs: Logs, truth: IntArray, heads: Sequence[str], experts: Sequence[str], k: int) -> Mixture:
     """The joining network that makes the best mixture with these experts, by log loss of cells none has seen."""
-    found = []
+    found: list[tuple[float, int, Mixture]] = []
     for head in heads:
         calibration = fit_mixing([logs[head], *(logs[name] for name in experts)], truth, k)
         mixture = Mixture(head, tuple(experts), calibration)
@@ -163,17 +164,18 @@ def run(job: Job) -> dict[str, Any]:
 
     neurons = read_set(job)
     seeds = seeds_of(job)
-    cells = [
-        gather_cells(neurons, seed, lambda split, fold, seed=seed: fold_logs(job, neurons, split, seed, fold))
-        for seed in seeds
-    ]
-    unseen = gather_sources(neurons, lambda split, fold: fold_logs(job, neurons, split, job.seed, fold))
+    cells = [gather_cells(neurons, seed, _answers(job, neurons, seed)) for seed in seeds]
+    unseen = gather_sources(neurons, _answers(job, neurons, job.seed))
     report: dict[str, Any] = {"seeds": seeds, "heads": list(heads_of(job))}
     for question in QUESTIONS:
         figures, mixture = judge(job, neurons, question, cells, unseen, seeds)
         report["8 classes" if question.number == 0 else "2 classes"] = figures
         report[f"resnet18-tree-lstm{question.suffix}"] = pack(job, neurons, question, mixture, figures)
     return report
+
+
+def _answers(job: Job, neurons: NeuronSet, seed: int) -> Answers:
+    return lambda split, fold: fold_logs(job, neurons, split, seed, fold)
 
 
 def judge(

@@ -132,7 +132,7 @@ def _figures(job: Job, name: str, neurons: NeuronSet) -> dict[str, Any]:
 def _agreement(at: FloatArray, truth: NDArray[np.intp], count: int = 10) -> float:
     from scipy.spatial import cKDTree
 
-    _, near = cKDTree(at).query(at, k=min(count, len(at) - 1) + 1)
+    near = np.asarray(cKDTree(at).query(at, k=min(count, len(at) - 1) + 1)[1])
     return float((truth[near[:, 1:]] == truth[:, None]).mean())
 
 

@@ -18,8 +18,11 @@ from .neurons import BROAD, NeuronSet
 
 __all__ = [
     "QUESTIONS",
+    "Answers",
+    "Fit",
     "Logs",
     "Question",
+    "alone",
     "calibrated_apart",
     "calibrated_elsewhere",
     "figures_of",

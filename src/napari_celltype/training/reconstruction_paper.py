@@ -1,8 +1,8 @@
 """The networks of Zhang et al. with their settings, on one split: what they reach here, next to what they print.
 
 Settings are the paper's where it states them: learning rate 1e-4 (1e-5 for the body of the residual network), no class
-weights, no varied copies, one split, one seed. What differs: no weights from ImageNet can be had, so the body comes from
-the autoencoder on simulated neurons; and epochs are few, since these runs have a processor and no cluster.
+weights, no varied copies, one split, one seed. What differs: no weights from ImageNet can be had, so the body comes
+from the autoencoder on simulated neurons; and epochs are few, since these runs have a processor and no cluster.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _unet(job: Job, images: Images, truth: IntArray, test: NDArray[np.bool_], k:
 
     _descend(job, network, loss, np.flatnonzero(~test), 2 * effort.images, "U-Net")
     with torch.inference_mode():
-        parts = torch.from_numpy(np.flatnonzero(test)).split(64)
+        parts = torch.from_numpy(np.flatnonzero(test)).split(64)  # type: ignore[no-untyped-call]
         logits = torch.cat([network(pixels[rows].float() / 255)[0] for rows in parts])
     return softmax(logits.numpy().astype(float))
 
@@ -182,7 +182,7 @@ def _lstm(
 
     _descend(job, network, loss, np.flatnonzero(~test), effort.lists, "LSTM")
     with torch.inference_mode():
-        parts = torch.from_numpy(np.flatnonzero(test)).split(64)
+        parts = torch.from_numpy(np.flatnonzero(test)).split(64)  # type: ignore[no-untyped-call]
         logits = torch.cat([network(nodes[rows], lengths[rows])[0] for rows in parts])
     return softmax(logits.numpy().astype(float))
 

@@ -49,7 +49,8 @@ class CombinedShape:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> CombinedShape:
         """The reverse of :meth:`to_settings`."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+        return cls(**plain)
 
 
 class CombinedHead(nn.Module):
@@ -67,6 +68,8 @@ class CombinedHead(nn.Module):
             self.first = nn.Linear(shape.hidden * len(shape.parts) if own else joined, shape.hidden)
             self.second = nn.Linear(shape.hidden, shape.hidden)
             self.heads = nn.ModuleList([nn.Linear(shape.hidden, k) for k in shape.outputs])
+        self.centre: Tensor
+        self.spread: Tensor
         self.register_buffer("centre", torch.zeros(joined))
         self.register_buffer("spread", torch.ones(joined))
 
@@ -79,7 +82,7 @@ class CombinedHead(nn.Module):
         """Logits of each question from (n, sum of parts); with a generator, some numbers are left out."""
         x = self._drop((joined - self.centre) / self.spread, generator)
         if self.shape.form == "hidden":
-            parts: Sequence[Tensor] = x.split(list(self.shape.parts), dim=1)
+            parts: Sequence[Tensor] = x.split(list(self.shape.parts), dim=1)  # type: ignore[no-untyped-call]
             x = torch.cat([layer(part).relu() for layer, part in zip(self.own, parts, strict=True)], dim=1)
         x = self._drop(self.first(x).relu(), generator)
         x = self._drop(self.second(x).relu(), generator)

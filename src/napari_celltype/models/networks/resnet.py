@@ -49,7 +49,8 @@ class ResnetShape:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> ResnetShape:
         """The reverse of :meth:`to_settings`."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+        return cls(**plain)
 
 
 class ResidualBlock(nn.Module):
