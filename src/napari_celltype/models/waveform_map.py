@@ -91,7 +91,7 @@ class WaveformMapModel(Model):
         """Places of cells as ``embedding``, shares of the classes among their neighbours as ``probabilities``."""
         vectors = self.embed(x)
         probabilities, places = self._look_up(vectors)
-        known: list[bool] = np.isfinite(vectors).all(axis=1).tolist()
+        known = [bool(there) for there in np.isfinite(vectors).all(axis=1)]
         return Prediction(
             self.name,
             self.version,

@@ -34,7 +34,7 @@ CONFIGURATIONS = {
     "triple": STREAMS,
 }
 
-N_SEEDS = 3
+N_SEEDS = 2
 """All experiments once take about half an hour on one core; raised, the run goes on where it ended."""
 
 RATIOS = (0.3, 0.5, 0.8)

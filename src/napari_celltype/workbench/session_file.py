@@ -258,6 +258,7 @@ def _refuse_to_replace(path: Path, before: Saved | None, *, overwrite: bool) -> 
 
 # is it still the same recording? --------------------------------------------------------------------------------------
 
+
 def _identity(recording: Path) -> dict[str, Any]:
     stamp = FileStamp.of(recording)
     return {
