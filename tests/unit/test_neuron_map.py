@@ -45,7 +45,16 @@ def shape_map(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("map")
     neurons, labelled = simulated_set()
     raw = squeezed(np.array([measure(neuron).to_numpy(dtype=float) for neuron in neurons]))
-    pack_map(Job(out, out, quick=True), "shape-map", labelled, raw, space="measures", summary="", card="", dimensions=6)
+    pack_map(
+        Job(out, out, quick=True),
+        "shape-map",
+        labelled,
+        raw,
+        space="measures",
+        summary="",
+        card=lambda _: "",
+        dimensions=6,
+    )
     return out / "shape-map"
 
 

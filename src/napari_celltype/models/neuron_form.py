@@ -309,7 +309,7 @@ def _one_line(sections: Sections, along: FloatArray) -> tuple[FloatArray, IntArr
 
 
 def to_image(neuron: Neuron, form: NeuronForm | None = None) -> NDArray[np.uint8]:
-    """Draw a standardised neuron as image networks see it, (3, px, px): along its principal axes, filling the field.
+    """Draw a standardised neuron as image networks see it, (3, px, px): along its main axes, filling the field.
 
     Radii are left out because whole collections share one; size comes to models as a number.
     """

@@ -91,7 +91,7 @@ class WaveformMapModel(Model):
         """Places of cells as ``embedding``, shares of the classes among their neighbours as ``probabilities``."""
         vectors = self.embed(x)
         probabilities, places = self._look_up(vectors)
-        known = [bool(there) for there in np.isfinite(vectors).all(axis=1)]
+        known = [bool(np.isfinite(vector).all()) for vector in vectors]
         return Prediction(
             self.name,
             self.version,
